@@ -1,0 +1,23 @@
+//! What every other module stands on: ids, time, randomness and secrets.
+//!
+//! Nothing here knows a table, a request or a policy, and nothing here reads the clock or the
+//! operating system's randomness by itself: both arrive as [`Clock`] and [`Entropy`], so that a
+//! test moves time by hand and repeats a run from a seed.
+
+mod clock;
+mod id;
+mod mac;
+mod page;
+mod random;
+mod seal;
+mod secret;
+
+pub use clock::{Clock, ManualClock, Millis, SystemClock};
+pub use id::{
+    AuditId, DecisionId, DeviceId, IdError, NodeId, RequestId, RoleBindingId, SessionId, TenantId, UserId,
+};
+pub use mac::MacKey;
+pub use page::{Cursor, CursorError, Limit, Page};
+pub use random::{Entropy, EntropyError, OsEntropy, SeededEntropy};
+pub use seal::{SealError, SealingKey};
+pub use secret::{Digest32, MasterKey, PlainToken, constant_time_eq};

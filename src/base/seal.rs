@@ -1,0 +1,76 @@
+//! Sealing: XChaCha20-Poly1305 whose associated data names the row that holds the value.
+
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::{Entropy, EntropyError};
+
+const NONCE_BYTES: usize = 24;
+
+/// A value could not be opened: another key, another row, or altered bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed value does not open with this key in this place")]
+pub struct SealError;
+
+/// A 256-bit key that seals values and opens what it sealed. Does not print.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SealingKey([u8; 32]);
+
+impl SealingKey {
+    /// The key made of these bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Seals `plain` for `place`, a text that names table, column and row.
+    ///
+    /// Shape: out is a 24-byte nonce, then the ciphertext, 16 bytes longer than `plain`.
+    /// Errors: [`EntropyError`] when there is no randomness for the nonce.
+    pub fn seal(&self, place: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyError> {
+        let nonce = entropy.bytes::<NONCE_BYTES>()?;
+        let payload = Payload { msg: plain, aad: place.as_bytes() };
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| EntropyError)?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+
+    /// Opens what [`SealingKey::seal`] made for the same `place`.
+    ///
+    /// Errors: [`SealError`] for every other input, without saying why.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SealError)?;
+        let payload = Payload { msg: sealed, aad: place.as_bytes() };
+        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| SealError)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+impl std::fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealingKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SeededEntropy;
+
+    #[test]
+    fn opens_only_in_its_place() {
+        let (key, entropy) = (SealingKey::new([9; 32]), SeededEntropy::new(2));
+        let sealed = key.seal("signing_keys:private:k1", b"secret", &entropy).unwrap();
+        assert_eq!(key.open("signing_keys:private:k1", &sealed).unwrap(), b"secret");
+        assert!(key.open("signing_keys:private:k2", &sealed).is_err());
+        assert!(SealingKey::new([8; 32]).open("signing_keys:private:k1", &sealed).is_err());
+        for cut in 0..sealed.len() {
+            assert!(key.open("signing_keys:private:k1", &sealed[..cut]).is_err());
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Bailiwick: a policy-engine-centric authorization server.
+
+pub mod base;
+pub mod config;
+pub mod policy;
+pub mod storage;

@@ -1,0 +1,6 @@
+//! One suite, every backend: the database layer, each domain's store, kv and bus.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod storage;
