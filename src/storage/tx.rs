@@ -26,20 +26,22 @@ impl Tx {
     ///
     /// Errors: on Postgres the conflict that makes a retry necessary may show only here.
     pub async fn commit(self) -> Result<()> {
-        Ok(match self {
+        match self {
             Tx::Sqlite(tx) => tx.commit().await?,
             Tx::Postgres(tx) => tx.commit().await?,
-        })
+        }
+        Ok(())
     }
 
     /// Undoes all of it.
     ///
     /// Errors: the connection is gone; the database undoes it then by itself.
     pub async fn rollback(self) -> Result<()> {
-        Ok(match self {
+        match self {
             Tx::Sqlite(tx) => tx.rollback().await?,
             Tx::Postgres(tx) => tx.rollback().await?,
-        })
+        }
+        Ok(())
     }
 }
 

@@ -118,8 +118,8 @@ async fn fresh_postgres(server: &str) -> String {
         .fetch_one(&mut admin)
         .await
         .unwrap();
+    sweep(&mut admin).await;
     if !known {
-        sweep(&mut admin).await;
         let draft = format!("{template}_draft");
         execute(&mut admin, format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await;
         execute(&mut admin, format!("CREATE DATABASE {draft}")).await;
@@ -134,16 +134,19 @@ async fn fresh_postgres(server: &str) -> String {
     with_database(server, &name)
 }
 
+/// Drops the databases of test processes that are gone.
 async fn sweep(admin: &mut PgConnection) {
-    let stale: Vec<String> = sqlx::query_scalar(
-        "SELECT datname FROM pg_database d WHERE datname LIKE 'bailiwick\\_%' \
-         AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = d.datname)",
-    )
-    .fetch_all(&mut *admin)
-    .await
-    .unwrap();
-    for name in stale {
-        execute(admin, format!("DROP DATABASE IF EXISTS {name}")).await;
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'bailiwick\\_x\\_%'")
+            .fetch_all(&mut *admin)
+            .await
+            .unwrap();
+    for name in names {
+        let alive =
+            name.split('_').nth(2).is_some_and(|pid| std::path::Path::new("/proc").join(pid).exists());
+        if !alive {
+            execute(admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        }
     }
 }
 
@@ -168,9 +171,9 @@ fn migrations_digest() -> Digest32 {
 
 /// A word no other test of this or another process has.
 pub(crate) fn unique() -> String {
-    let mut bytes = [0_u8; 6];
+    let mut bytes = [0_u8; 8];
     aws_lc_rs::rand::fill(&mut bytes).unwrap();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 /// Declares async tests that run on both backends: `both! { async fn name(backend: Backend) { … } }`.
@@ -179,7 +182,6 @@ macro_rules! both {
     ($($(#[$meta:meta])* async fn $name:ident($backend:ident: Backend) $body:block)+) => {$(
         $(#[$meta])*
         mod $name {
-            #[allow(unused_imports, reason = "not every test needs them")]
             use super::*;
 
             async fn run($backend: $crate::support::Backend) $body
