@@ -1,5 +1,6 @@
 //! Bailiwick: a policy-engine-centric authorization server.
 
+pub mod audit;
 pub mod base;
 pub mod config;
 pub mod policy;
