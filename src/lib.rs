@@ -4,4 +4,6 @@ pub mod audit;
 pub mod base;
 pub mod config;
 pub mod policy;
+pub mod roles;
 pub mod storage;
+pub mod users;
