@@ -2,5 +2,6 @@
 
 pub mod base;
 pub mod config;
+pub mod kv;
 pub mod policy;
 pub mod storage;
