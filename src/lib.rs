@@ -6,4 +6,5 @@ pub mod config;
 pub mod policy;
 pub mod roles;
 pub mod storage;
+pub mod tokens;
 pub mod users;

@@ -12,4 +12,5 @@ mod support;
 mod audit;
 mod roles;
 mod storage;
+mod tokens;
 mod users;
