@@ -2,7 +2,9 @@
 
 pub mod audit;
 pub mod base;
+pub mod bus;
 pub mod config;
+pub mod kv;
 pub mod policy;
 pub mod roles;
 pub mod storage;

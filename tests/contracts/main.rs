@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
 )]
 
@@ -11,6 +12,8 @@ mod support;
 
 mod audit;
 mod roles;
+mod bus;
+mod kv;
 mod storage;
 mod tokens;
 mod users;
