@@ -8,4 +8,5 @@ pub mod kv;
 pub mod policy;
 pub mod roles;
 pub mod storage;
+pub mod tokens;
 pub mod users;

@@ -15,4 +15,5 @@ mod roles;
 mod bus;
 mod kv;
 mod storage;
+mod tokens;
 mod users;
