@@ -1,7 +1,13 @@
 //! Bailiwick: a policy-engine-centric authorization server.
 
+pub mod audit;
 pub mod base;
 pub mod cli;
+pub mod bus;
 pub mod config;
+pub mod kv;
 pub mod policy;
+pub mod roles;
 pub mod storage;
+pub mod tokens;
+pub mod users;

@@ -3,10 +3,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
 )]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
+mod roles;
+mod bus;
+mod kv;
 mod storage;
+mod tokens;
+mod users;

@@ -1,0 +1,48 @@
+//! Table `audit_log`.
+
+use super::{AuditError, Entry, Record};
+use crate::{
+    base::{AuditId, Entropy, Limit, Millis, TenantId},
+    storage::{Run, StorageError, Tx},
+};
+
+/// Records `entry` in the transaction that does what it says.
+///
+/// Errors: [`AuditError`]; let it undo the transaction.
+pub async fn record(
+    tx: &mut Tx,
+    now: Millis,
+    entropy: &dyn Entropy,
+    entry: Entry<'_>,
+) -> Result<(), AuditError> {
+    let id = AuditId::new(now, entropy)?;
+    tx.sql(
+        "INSERT INTO audit_log (id, tenant_id, at_ms, actor, action, subject, detail, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(id)
+    .bind(entry.tenant)
+    .bind(now)
+    .bind(entry.actor)
+    .bind(entry.action)
+    .bind(entry.subject)
+    .bind(entry.detail.to_string())
+    .bind(entry.request_id)
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// The newest records of a tenant, newest first.
+///
+/// Errors: the database failed.
+pub async fn list(run: &mut dyn Run, tenant: TenantId, limit: Limit) -> Result<Vec<Record>, StorageError> {
+    run.sql(
+        "SELECT id, tenant_id, at_ms, actor, action, subject, detail, request_id
+         FROM audit_log WHERE tenant_id = $1 ORDER BY at_ms DESC, id DESC LIMIT $2",
+    )
+    .bind(tenant)
+    .bind(limit.rows())
+    .all()
+    .await
+}
