@@ -2,8 +2,8 @@
 
 pub mod audit;
 pub mod base;
-pub mod cli;
 pub mod bus;
+pub mod cli;
 pub mod config;
 pub mod kv;
 pub mod policy;

@@ -7,13 +7,17 @@
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
 )]
 
+#[path = "../support/source.rs"]
+mod source;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod audit;
-mod roles;
 mod bus;
 mod kv;
+mod roles;
+mod schema;
 mod storage;
+mod texts;
 mod tokens;
 mod users;
