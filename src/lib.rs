@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod base;
+pub mod bus;
 pub mod config;
+pub mod kv;
 pub mod policy;
 pub mod storage;

@@ -1,7 +1,16 @@
 //! One suite, every backend: the database layer, each domain's store, kv and bus.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod audit;
+mod bus;
+mod kv;
 mod storage;
