@@ -6,4 +6,6 @@ pub mod bus;
 pub mod config;
 pub mod kv;
 pub mod policy;
+pub mod roles;
 pub mod storage;
+pub mod users;

@@ -11,6 +11,8 @@
 mod support;
 
 mod audit;
+mod roles;
 mod bus;
 mod kv;
 mod storage;
+mod users;

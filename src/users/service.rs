@@ -1,0 +1,135 @@
+//! Use cases around users.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{Credentials, NewUser, Phc, User, UserError, UserStatus, store};
+use crate::{
+    audit::{self, Actor},
+    base::{Clock, Entropy, TenantId, UserId},
+    storage::{Db, Result, Tx},
+    write_tx,
+};
+
+/// Makes, finds and changes users. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct UserService {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl UserService {
+    /// The service over a database.
+    #[must_use]
+    pub fn new(db: Db, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { db, clock, entropy }
+    }
+
+    /// The user with this id, if the tenant has one.
+    ///
+    /// Errors: the database failed.
+    pub async fn get(&self, tenant: TenantId, id: UserId) -> Result<Option<User>> {
+        store::by_id(&mut &self.db, tenant, id).await
+    }
+
+    /// Makes a user, with its audit record.
+    ///
+    /// Errors: `EmailTaken`, `UsernameTaken`, `Storage`, `Entropy`.
+    pub async fn create(&self, tenant: TenantId, new: &NewUser, actor: Actor<'_>) -> Result<User, UserError> {
+        write_tx!(self.db, "users.create", |tx| -> Result<User, UserError> {
+            self.create_in(tx, tenant, new, actor).await
+        })
+    }
+
+    /// [`UserService::create`] inside a transaction of the caller's.
+    ///
+    /// Errors: as there.
+    pub async fn create_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        new: &NewUser,
+        actor: Actor<'_>,
+    ) -> Result<User, UserError> {
+        let now = self.clock.now();
+        let id = UserId::new(now, &*self.entropy)?;
+        if !store::insert(tx, tenant, id, new, now).await? {
+            return Err(if store::has_email(tx, tenant, new.email.norm()).await? {
+                UserError::EmailTaken
+            } else {
+                UserError::UsernameTaken
+            });
+        }
+        let subject = id.to_string();
+        let entry = actor.does(tenant, "user_created", &subject, json!({ "status": new.status.as_str() }));
+        audit::record(tx, now, &*self.entropy, entry).await?;
+        store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)
+    }
+
+    /// The user with this id and their password hash.
+    ///
+    /// Errors: the database failed.
+    pub async fn credentials(&self, tenant: TenantId, id: UserId) -> Result<Option<Credentials>> {
+        store::credentials_by_id(&mut &self.db, tenant, id).await
+    }
+
+    /// The user whose address or user name has this norm, and their password hash.
+    ///
+    /// Errors: the database failed.
+    pub async fn credentials_of(&self, tenant: TenantId, norm: &str) -> Result<Option<Credentials>> {
+        store::credentials_by_norm(&mut &self.db, tenant, norm).await
+    }
+
+    /// Replaces the password hash if it is still `old`; answers whether it was.
+    ///
+    /// Errors: the database failed.
+    pub async fn replace_phc_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        id: UserId,
+        old: &Phc,
+        new: &Phc,
+    ) -> Result<bool> {
+        store::replace_phc(tx, tenant, id, old, new, self.clock.now()).await
+    }
+
+    /// Sets the password hash, whatever it was.
+    ///
+    /// Errors: the database failed.
+    pub async fn set_phc_in(&self, tx: &mut Tx, tenant: TenantId, id: UserId, phc: &Phc) -> Result<()> {
+        store::set_phc(tx, tenant, id, phc, self.clock.now()).await
+    }
+
+    /// Raises the user's epoch: every token and session issued before is dead once `tx` commits.
+    /// The caller announces it; see `sessions`.
+    ///
+    /// Errors: `NotFound`, `Storage`.
+    pub async fn bump_epoch_in(&self, tx: &mut Tx, tenant: TenantId, id: UserId) -> Result<i64, UserError> {
+        store::bump_epoch(tx, tenant, id, self.clock.now()).await?.ok_or(UserError::NotFound)
+    }
+
+    /// Sets whether the user may sign in, with its audit record.
+    ///
+    /// Errors: `NotFound`, `Storage`, `Entropy`.
+    pub async fn set_status(
+        &self,
+        tenant: TenantId,
+        id: UserId,
+        status: UserStatus,
+        actor: Actor<'_>,
+    ) -> Result<(), UserError> {
+        write_tx!(self.db, "users.set_status", |tx| -> Result<(), UserError> {
+            let now = self.clock.now();
+            if !store::set_status(tx, tenant, id, status, now).await? {
+                return Err(UserError::NotFound);
+            }
+            let subject = id.to_string();
+            let detail = json!({ "status": status.as_str() });
+            let entry = actor.does(tenant, "user_status_set", &subject, detail);
+            Ok(audit::record(tx, now, &*self.entropy, entry).await?)
+        })
+    }
+}
