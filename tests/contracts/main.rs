@@ -11,8 +11,9 @@
 mod support;
 
 mod audit;
-mod roles;
 mod bus;
 mod kv;
+mod policy;
+mod roles;
 mod storage;
 mod users;
