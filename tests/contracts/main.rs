@@ -11,9 +11,10 @@
 mod support;
 
 mod audit;
-mod roles;
 mod bus;
 mod kv;
+mod policy;
+mod roles;
 mod storage;
 mod tokens;
 mod users;
