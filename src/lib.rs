@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod base;
+pub mod cli;
 pub mod bus;
 pub mod config;
 pub mod kv;
