@@ -11,8 +11,8 @@
 mod support;
 
 mod audit;
-mod roles;
 mod bus;
 mod kv;
+mod roles;
 mod storage;
 mod users;
