@@ -93,7 +93,8 @@ fn check(line: &Line) -> usize {
         let context = Context::from_json_value(ask.context.clone(), Some((&schema, &action))).unwrap();
         let checked = ask.validate_request.then_some(&schema);
         let request =
-            Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), checked).unwrap();
+            Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), checked)
+                .unwrap();
         let query = Query::new(principal, action, resource, context, checked).unwrap();
         let ours = Answer::from(&evaluate(&snapshot, &query, &slice));
         let place = format!("{} request {number}", line.id);
