@@ -45,7 +45,7 @@ impl Compiler {
             Ok(done) => done,
             Err(error) => {
                 tracing::error!(%store, %error, "the policy compiler stopped unexpectedly");
-                Err(whole("internal", "the compiler stopped unexpectedly", None))
+                Err(whole("internal", "the compiler stopped unexpectedly"))
             }
         }
     }
@@ -76,15 +76,15 @@ fn is(snapshot: &Snapshot, store: &StoreName, digest: Digest32) -> bool {
     snapshot.digest() == digest && snapshot.store() == store
 }
 
-/// One error finding about the bundle as a whole.
-pub(super) fn whole(code: &str, message: &str, help: Option<&str>) -> Findings {
+/// One error finding about the bundle as a whole, for which the file is `.`.
+pub(super) fn whole(code: &str, message: &str) -> Findings {
     Findings::new(vec![Finding {
         severity: Severity::Error,
         code: code.to_owned(),
-        file: String::new(),
+        file: ".".to_owned(),
         line: None,
         column: None,
         message: message.to_owned(),
-        help: help.map(str::to_owned),
+        help: None,
     }])
 }

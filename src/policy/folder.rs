@@ -49,19 +49,19 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    /// The error as a finding, for a status.
+    /// The error as a finding, for a status. The file is `.` where the folder itself is meant.
     #[must_use]
     pub fn finding(&self) -> Finding {
         let (code, file, help) = match self {
-            Self::Missing(path) => ("folder_missing", path.as_str(), Some("is it mounted?")),
+            Self::Missing(_) => ("folder_missing", ".", Some("is it mounted?")),
             Self::Unreadable { path, .. } => ("unreadable", path.as_str(), None),
             Self::Name(path) => ("file_name", path.as_str(), Some("rename the file")),
             Self::Link(path) => ("link", path.as_str(), Some("put the file itself into the folder")),
             Self::Deep(path) => ("too_deep", path.as_str(), None),
             Self::Bundle(BundleError::Empty) => {
-                ("empty", "", Some("a store is never emptied by its folder; is it mounted?"))
+                ("empty", ".", Some("a store is never emptied by its folder; is it mounted?"))
             }
-            Self::Bundle(_) => ("bundle", "", None),
+            Self::Bundle(_) => ("bundle", ".", None),
         };
         Finding {
             severity: Severity::Error,
@@ -119,19 +119,26 @@ pub fn stores_in(dir: &Path) -> Result<Vec<(StoreName, PathBuf)>, FolderError> {
 /// The bundles of a first start: the folders of `dir`, or the shipped stores where it does not exist.
 /// The system store is there in any case: without it nothing at all is allowed.
 pub(super) fn first_bundles(dir: &Path) -> Vec<(StoreName, Result<Bundle, Findings>)> {
-    let found = stores_in(dir).unwrap_or_default();
-    let missing = |name: &StoreName| {
-        if dir.exists() {
-            *name == StoreName::system() && found.iter().all(|(of, _)| of != name)
-        } else {
-            true
+    let (found, there) = match stores_in(dir) {
+        Ok(found) => (found, true),
+        Err(error) => {
+            let there = !matches!(error, FolderError::Missing(_));
+            if there {
+                tracing::error!(%error, "the folder of the policy stores cannot be used");
+            }
+            (Vec::new(), there)
         }
     };
-    let built_in = shipped_stores().into_iter().filter(missing);
-    let built_in: Vec<_> =
-        built_in.filter_map(|name| shipped(&name).map(|bundle| (name, Ok(bundle)))).collect();
+    let mut bundles = Vec::new();
+    for name in shipped_stores() {
+        let wanted = !there || (name == StoreName::system() && found.iter().all(|(store, _)| *store != name));
+        if let (true, Some(bundle)) = (wanted, shipped(&name)) {
+            bundles.push((name, Ok(bundle)));
+        }
+    }
     let read = |path: &Path| read_folder(path).map_err(|error| Findings::new(vec![error.finding()]));
-    built_in.into_iter().chain(found.into_iter().map(|(name, path)| (name, read(&path)))).collect()
+    bundles.extend(found.into_iter().map(|(name, path)| (name, read(&path))));
+    bundles
 }
 
 /// Lists the files of a store without reading them.

@@ -31,6 +31,9 @@ use crate::{
 /// A node that was not seen for this long no longer counts.
 pub(super) const NODE_GONE_AFTER: Duration = Duration::from_mins(1);
 
+/// How long a version that could not be loaded is left alone: most causes last, and a compile is costly.
+const LOAD_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
 /// How often the database is asked while the bus is down, where `poll` is not shorter.
 const POLL_WITHOUT_BUS: Duration = Duration::from_secs(1);
 
@@ -93,20 +96,21 @@ impl LivePolicies {
 
     /// Loads every activation that is newer than what is live.
     ///
-    /// A version that cannot be loaded leaves the last good one live, is logged once and shows in the
-    /// store's status.
+    /// A version that cannot be loaded leaves the last good one live, is logged once, shows in the
+    /// store's status and is tried again after a minute.
     /// Errors: the database failed; everything stays as it is.
     pub async fn refresh(&self) -> Result<(), StorageError> {
         for active in store::last_activations(&mut &self.db).await? {
             let (store, seq) = (&active.store, active.by.seq);
-            if self.seq(store) >= seq || self.troubles.load_failed_at(store) == Some(seq) {
+            let tried_since = self.clock.now().minus(LOAD_AGAIN_AFTER);
+            if self.seq(store) >= seq || self.troubles.load_failed(store, seq, tried_since) {
                 continue;
             }
             match self.load(store, active.number).await {
                 Ok(snapshot) => self.install(&active, snapshot),
                 Err(PolicyServiceError::Storage(error)) => return Err(error),
                 Err(PolicyServiceError::Refused(findings)) => self.cannot_load(&active, findings),
-                Err(error) => self.cannot_load(&active, compiler::whole("load", &error.to_string(), None)),
+                Err(error) => self.cannot_load(&active, compiler::whole("load", &error.to_string())),
             }
         }
         Ok(())
@@ -198,9 +202,8 @@ impl LivePolicies {
         let digest = store::digest_of(&mut &self.db, store, number)
             .await?
             .ok_or_else(|| PolicyServiceError::UnknownVersion { store: store.clone(), number })?;
-        match self.compiler.recall(store, digest) {
-            Some(known) if known.version() == number => return Ok(known),
-            _ => {}
+        if let Some(known) = self.compiler.recall(store, digest).filter(|known| known.version() == number) {
+            return Ok(known);
         }
         let bundle = self.bundle(store, number).await?;
         let compiled = self.check(store, &bundle).await.map_err(PolicyServiceError::Refused)?;
@@ -218,9 +221,7 @@ impl LivePolicies {
         store::bundle(&mut &self.db, store, number)
             .await?
             .ok_or_else(|| PolicyServiceError::UnknownVersion { store: store.clone(), number })?
-            .map_err(|error| {
-                PolicyServiceError::Refused(compiler::whole("damaged", &error.to_string(), None))
-            })
+            .map_err(|error| PolicyServiceError::Refused(compiler::whole("damaged", &error.to_string())))
     }
 
     /// Makes an activation live, unless a newer one is.
@@ -247,8 +248,10 @@ impl LivePolicies {
     }
 
     fn cannot_load(&self, active: &Activation, findings: Findings) {
-        tracing::error!(store = %active.store, version = %active.number, %findings,
-            "active policy version cannot be loaded; the last good one stays");
-        self.troubles.cannot_load(&active.store, active.by.seq, findings);
+        let text = findings.to_string();
+        if self.troubles.cannot_load(&active.store, active.by.seq, self.clock.now(), findings) {
+            tracing::error!(store = %active.store, version = %active.number, findings = text,
+                "the active policy version cannot be loaded; the last good one stays");
+        }
     }
 }

@@ -27,6 +27,9 @@ pub struct PolicyService {
     entropy: Arc<dyn Entropy>,
     bus: Bus,
     pub(super) live: Arc<LivePolicies>,
+    /// One publish at a time, so that the same content is compiled once. Switches do not wait for it:
+    /// a roll-back must not queue behind somebody's compile.
+    publishing: Mutex<()>,
     /// Writers of this node queue here, so that a conflict in the database is only ever with another node.
     writing: Mutex<()>,
 }
@@ -41,7 +44,7 @@ impl PolicyService {
         bus: Bus,
         live: Arc<LivePolicies>,
     ) -> Self {
-        Self { db, clock, entropy, bus, live, writing: Mutex::new(()) }
+        Self { db, clock, entropy, bus, live, publishing: Mutex::new(()), writing: Mutex::new(()) }
     }
 
     /// The live policies that this service swaps.
@@ -62,7 +65,7 @@ impl PolicyService {
         bundle: &Bundle,
         provenance: Provenance,
     ) -> Result<Published> {
-        let _turn = self.writing.lock().await;
+        let _turn = self.publishing.lock().await;
         let digest = bundle.digest();
         if let Some(number) = store::number_of(&mut &self.db, store, digest).await? {
             return self.published(store, number, bundle).await;
@@ -86,6 +89,7 @@ impl PolicyService {
 
     async fn add(&self, version: &NewVersion<'_>) -> Result<(VersionNumber, bool)> {
         let (store, now) = (version.store, version.created_at);
+        let _turn = self.writing.lock().await;
         write_tx!(self.db, "policy.publish", |tx| -> Result<(VersionNumber, bool)> {
             if let Some(known) = store::number_of(tx, store, version.digest).await? {
                 return Ok((known, false)); // another node was faster

@@ -12,7 +12,7 @@ use super::{
     ActivatedBy, Findings, NodeStatus, PolicyService, PolicyServiceError, StoreName, VersionNumber,
     live::NODE_GONE_AFTER, nodes, store,
 };
-use crate::base::Digest32;
+use crate::base::{Digest32, Millis};
 
 /// Whether what is active is also what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,8 +85,16 @@ struct Trouble {
     folder: Option<PathBuf>,
     /// What is wrong in the watched folder.
     edit: Findings,
-    /// The activation that could not be loaded, and why.
-    load: Option<(i64, Findings)>,
+    /// What could not be loaded.
+    load: Option<FailedLoad>,
+}
+
+#[derive(Debug)]
+struct FailedLoad {
+    /// The activation that wanted it.
+    seq: i64,
+    tried_at: Millis,
+    findings: Findings,
 }
 
 impl Troubles {
@@ -94,7 +102,7 @@ impl Troubles {
     pub(super) fn of(&self, store: &StoreName) -> (Findings, Source) {
         let stores = self.lock();
         let Some(trouble) = stores.get(store) else { return (Findings::default(), Source::Api) };
-        let load = trouble.load.iter().flat_map(|(_, findings)| findings);
+        let load = trouble.load.iter().flat_map(|load| &load.findings);
         let findings = Findings::new(trouble.edit.iter().chain(load).cloned().collect());
         (findings, trouble.folder.clone().map_or(Source::Api, Source::Folder))
     }
@@ -104,21 +112,30 @@ impl Troubles {
         self.lock().keys().cloned().collect()
     }
 
-    /// The activation that could not be loaded.
-    pub(super) fn load_failed_at(&self, store: &StoreName) -> Option<i64> {
-        self.lock().get(store)?.load.as_ref().map(|(seq, _)| *seq)
+    /// Whether this activation could not be loaded when it was tried after `since`.
+    pub(super) fn load_failed(&self, store: &StoreName, seq: i64, since: Millis) -> bool {
+        let stores = self.lock();
+        let load = stores.get(store).and_then(|trouble| trouble.load.as_ref());
+        load.is_some_and(|load| load.seq == seq && load.tried_at > since)
     }
 
-    pub(super) fn cannot_load(&self, store: &StoreName, seq: i64, findings: Findings) {
-        self.lock().entry(store.clone()).or_default().load = Some((seq, findings));
+    /// Takes why an activation cannot be loaded; answers whether that is news.
+    pub(super) fn cannot_load(&self, store: &StoreName, seq: i64, now: Millis, findings: Findings) -> bool {
+        let mut stores = self.lock();
+        let trouble = stores.entry(store.clone()).or_default();
+        let news = trouble.load.as_ref().is_none_or(|load| load.seq != seq || load.findings != findings);
+        trouble.load = Some(FailedLoad { seq, tried_at: now, findings });
+        news
     }
 
+    /// Takes that the active version is loaded.
     pub(super) fn loaded(&self, store: &StoreName) {
         if let Some(trouble) = self.lock().get_mut(store) {
             trouble.load = None;
         }
     }
 
+    /// Takes that a folder is watched.
     pub(super) fn watch(&self, store: &StoreName, folder: &Path) {
         self.lock().entry(store.clone()).or_default().folder = Some(folder.to_owned());
     }

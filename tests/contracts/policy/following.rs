@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bailiwick::{base::Clock, policy::Health};
+use bailiwick::{base::Clock, bus::Bus, policy::Health};
 use tokio_util::sync::CancellationToken;
 
-use super::{Server, app, bundle, versions::damage};
+use super::{Server, app, bundle, versions::put_files};
 use crate::{both, support::TestDb};
 
 both! {
@@ -48,14 +48,17 @@ both! {
         one.activate(1, None).await.unwrap();
         two.live.refresh().await.unwrap();
         one.activate(2, None).await.unwrap();
-        damage(&one, 2).await;
+        put_files(&one, 2, &bundle("damaged")).await;
         two.live.refresh().await.unwrap();
         let status = two.service.status(&app()).await.unwrap();
         assert_eq!((two.answers_from(), status.health), (1, Health::Degraded));
         assert_eq!(status.findings.iter().next().unwrap().code, "damaged");
-        one.activate(3, None).await.unwrap();
+        put_files(&one, 2, &bundle("b")).await;
         two.live.refresh().await.unwrap();
-        assert_eq!(two.answers_from(), 3);
+        assert_eq!(two.answers_from(), 1, "it is not tried at every look");
+        two.clock.advance(Duration::from_mins(1));
+        two.live.refresh().await.unwrap();
+        assert_eq!(two.answers_from(), 2);
         assert_eq!(two.service.status(&app()).await.unwrap().health, Health::Ok);
     }
 
@@ -110,6 +113,35 @@ both! {
         };
         tokio::join!(running, stopping);
         assert_eq!((two.answers_from(), one.rows("nodes").await), (1, 0));
+    }
+}
+
+both! {
+    /// With a poll of an hour, only the message can have told the other node.
+    async fn the_bus_tells_other_nodes(backend: Backend) {
+        let Some(test) = TestDb::new(backend).await else { return };
+        let (bus, poll) = (Bus::local(), Duration::from_hours(1));
+        let one = Server::with_bus(test.db.clone(), 1, bus.clone(), poll);
+        let two = Server::with_bus(test.second().await, 2, bus, poll);
+        for tag in ["a", "b"] {
+            one.publish(&bundle(tag)).await.unwrap();
+        }
+        one.activate(1, None).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let running = Arc::clone(&two.live).run(shutdown.clone());
+        let switching = async {
+            answers(&two, 1).await;
+            one.activate(2, None).await.unwrap();
+            answers(&two, 2).await;
+            shutdown.cancel();
+        };
+        tokio::join!(running, switching);
+    }
+}
+
+async fn answers(server: &Server, number: i64) {
+    while server.answers_from() != number {
+        tokio::task::yield_now().await;
     }
 }
 

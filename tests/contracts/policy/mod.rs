@@ -39,14 +39,16 @@ struct Server {
 impl Server {
     /// A server that has just started.
     fn start(db: Db, name: u8) -> Self {
+        Self::with_bus(db, name, Bus::local(), Duration::from_secs(5))
+    }
+
+    fn with_bus(db: Db, name: u8, bus: Bus, poll: Duration) -> Self {
         let clock = Arc::new(ManualClock::at(Millis(1_000_000)));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(STARTED.fetch_add(1, Ordering::Relaxed)));
         let node = Node { id: NodeId::new(clock.now(), &*entropy).unwrap(), name: format!("node-{name}") };
         let timing: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-        let poll = Duration::from_secs(5);
-        let live = Arc::new(LivePolicies::new(db.clone(), Arc::clone(&timing), Bus::local(), node, poll));
-        let service =
-            Arc::new(PolicyService::new(db.clone(), timing, entropy, Bus::local(), Arc::clone(&live)));
+        let live = Arc::new(LivePolicies::new(db.clone(), Arc::clone(&timing), bus.clone(), node, poll));
+        let service = Arc::new(PolicyService::new(db.clone(), timing, entropy, bus, Arc::clone(&live)));
         Self { clock, db, live, service }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bailiwick::{
     base::Limit,
-    policy::{PolicyServiceError, StoreName, VersionNumber, VersionState, shipped},
+    policy::{Bundle, PolicyServiceError, StoreName, VersionNumber, VersionState, shipped},
 };
 use futures_util::future::join_all;
 
@@ -147,7 +147,7 @@ both! {
             publisher.publish(&bundle(tag)).await.unwrap();
         }
         publisher.activate(1, None).await.unwrap();
-        damage(&publisher, 2).await;
+        put_files(&publisher, 2, &bundle("damaged")).await;
         let other = Server::start(test.second().await, 2); // remembers no snapshot
         assert!(matches!(other.activate(2, None).await, Err(PolicyServiceError::Refused(_))));
         assert_eq!(other.rows("policy_activations").await, 1);
@@ -167,13 +167,13 @@ both! {
     }
 }
 
-/// Alters the stored files of a version, as a failing disk would.
-pub(super) async fn damage(server: &Server, number: i64) {
+/// Puts other files under a version, as nothing but a failing disk or an intruder would.
+pub(super) async fn put_files(server: &Server, number: i64, bundle: &Bundle) {
     use bailiwick::{
         storage::{Run, StorageError},
         write_tx,
     };
-    let wrong = bundle("damaged").encode();
+    let wrong = bundle.encode();
     write_tx!(server.db, "test.damage", |tx| -> Result<u64, StorageError> {
         tx.sql("UPDATE policy_versions SET bundle = $1 WHERE number = $2")
             .bind(&wrong[..])
