@@ -11,9 +11,9 @@
 mod support;
 
 mod audit;
-mod roles;
 mod bus;
 mod kv;
+mod roles;
 mod storage;
 mod tokens;
 mod users;
