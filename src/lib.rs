@@ -8,6 +8,7 @@ pub mod config;
 pub mod kv;
 pub mod policy;
 pub mod roles;
+pub mod sessions;
 pub mod storage;
 pub mod tokens;
 pub mod users;
