@@ -6,3 +6,5 @@ pub mod config;
 pub mod kv;
 pub mod policy;
 pub mod storage;
+pub mod telemetry;
+pub mod worker;
