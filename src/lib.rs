@@ -3,6 +3,7 @@
 pub mod base;
 pub mod bus;
 pub mod config;
+pub mod http;
 pub mod kv;
 pub mod policy;
 pub mod storage;

@@ -12,4 +12,5 @@ mod support;
 
 mod bus;
 mod kv;
+mod serve;
 mod storage;
