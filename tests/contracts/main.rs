@@ -15,6 +15,7 @@ mod bus;
 mod kv;
 mod policy;
 mod roles;
+mod serve;
 mod storage;
 mod tokens;
 mod users;
