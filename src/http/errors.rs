@@ -7,7 +7,9 @@ use crate::{
     base::EntropyError,
     policy::{PolicyServiceError, QueryProblem, QueryProblemKind},
     roles::RoleError,
+    sessions::SessionError,
     storage::{Fault, StorageError},
+    tokens::TokenError,
     users::UserError,
 };
 
@@ -25,6 +27,35 @@ impl From<StorageError> for Problem {
 impl From<EntropyError> for Problem {
     fn from(error: EntropyError) -> Self {
         Self::new(Code::InternalError).cause(error)
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid(_) => Self::new(Code::TokenInvalid).cause(error),
+            TokenError::Expired => Self::new(Code::TokenExpired),
+            TokenError::WrongType => Self::new(Code::WrongTokenType),
+            TokenError::KeyUnusable { .. } | TokenError::NoKey => Self::new(Code::InternalError).cause(error),
+            TokenError::Storage(error) => error.into(),
+            TokenError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::RefreshInvalid => Self::new(Code::RefreshFailed),
+            SessionError::RefreshExpired => Self::new(Code::RefreshExpired),
+            SessionError::RefreshReused => Self::new(Code::RefreshReused),
+            SessionError::Revoked => Self::new(Code::TokenRevoked),
+            SessionError::Expired => Self::new(Code::SessionExpired),
+            SessionError::Outdated => Self::new(Code::InvalidCredentials),
+            SessionError::NotFound => Self::new(Code::NotFound),
+            SessionError::Storage(error) => error.into(),
+            SessionError::Entropy(error) => error.into(),
+        }
     }
 }
 

@@ -10,9 +10,8 @@ use crate::{
     base::SessionId,
     http::{
         actions::{Action, ListOwnSessions, RevokeOtherSessions, RevokeOwnSession},
-        codes::Code,
-        extract::{Json, PageQuery, Path, Permit, Query},
-        problem::{Problem, Result},
+        extract::{Json, Path, Permit},
+        problem::Result,
         state::AppState,
     },
     sessions::Session,
@@ -46,9 +45,6 @@ pub struct SessionBody {
     /// Address of the last refresh, or of the sign-in.
     #[schema(example = "203.0.113.9")]
     pub ip: Option<String>,
-    /// How the user proved who they are (RFC 8176).
-    #[schema(example = json!(["pwd"]))]
-    pub amr: Vec<String>,
     /// When it began, RFC 3339.
     #[schema(example = "2026-11-21T09:00:00.000Z")]
     pub created_at: String,
@@ -70,21 +66,18 @@ impl SessionBody {
             device_platform: session.device_platform,
             user_agent: session.user_agent,
             ip: session.ip_last,
-            amr: session.amr,
-            created_at: session.created_at.to_string(),
-            last_seen_at: session.last_seen_at.to_string(),
-            expires_at: session.idle_expires_at.min(session.abs_expires_at).to_string(),
+            created_at: session.created_at_ms.to_string(),
+            last_seen_at: session.last_seen_at_ms.to_string(),
+            expires_at: session.idle_expires_at_ms.min(session.abs_expires_at_ms).to_string(),
         }
     }
 }
 
-/// A page of sessions.
+/// Every live session.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SessionPage {
+pub struct SessionList {
     /// Newest first.
     pub data: Vec<SessionBody>,
-    /// Where the next page begins.
-    pub next_cursor: Option<String>,
 }
 
 /// How many sessions ended.
@@ -92,34 +85,28 @@ pub struct SessionPage {
 pub struct RevokedSessions {
     /// The number.
     #[schema(example = 2)]
-    pub revoked: u64,
+    pub revoked: usize,
 }
 
 /// The caller's live sessions
 #[utoipa::path(
-    get, path = "/v1/sessions", tag = "sessions", params(PageQuery),
-    responses((status = OK, body = SessionPage, example = json!({"data": [{
+    get, path = "/v1/sessions", tag = "sessions",
+    responses((status = OK, body = SessionList, example = json!({"data": [{
         "id": "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "current": true,
         "device_id": "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "device_name": "Alice's phone", "device_platform": "ios",
-        "user_agent": "curl/8.5.0", "ip": "203.0.113.9", "amr": ["pwd"], "created_at": "2026-11-21T09:00:00.000Z",
+        "user_agent": "curl/8.5.0", "ip": "203.0.113.9", "created_at": "2026-11-21T09:00:00.000Z",
         "last_seen_at": "2026-11-21T09:15:00.000Z", "expires_at": "2026-11-28T09:15:00.000Z",
-    }], "next_cursor": null}))),
+    }]}))),
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ListOwnSessions::NAME)),
-        ("x-problem-codes" = json!(["validation_failed", "no_active_version"])),
+        ("x-problem-codes" = json!(["no_active_version"])),
     ),
 )]
-async fn list_sessions(
-    app: AppState,
-    permit: Permit<ListOwnSessions>,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<SessionPage>> {
-    let (limit, cursor) = page.page()?;
-    let page = app.sessions.list(permit.tenant(), permit.user.user_id, limit, cursor.as_ref()).await?;
+async fn list_sessions(app: AppState, permit: Permit<ListOwnSessions>) -> Result<Json<SessionList>> {
+    let sessions = app.sessions.list(permit.tenant(), permit.user.user_id).await?;
     let current = permit.user.session_id;
-    let data = page.data.into_iter().map(|session| SessionBody::of(session, current)).collect();
-    Ok(Json(SessionPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+    Ok(Json(SessionList { data: sessions.into_iter().map(|session| SessionBody::of(session, current)).collect() }))
 }
 
 /// End one of the caller's sessions
@@ -140,8 +127,8 @@ async fn revoke_session(
     permit: Permit<RevokeOwnSession>,
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode> {
-    let ended = app.sessions.revoke(permit.tenant(), permit.user.user_id, session, &permit.client.facts()).await?;
-    if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(Code::NotFound)) }
+    app.sessions.revoke(permit.tenant(), permit.user.user_id, session, "revoked", permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// End all of the caller's sessions but this one
@@ -156,7 +143,6 @@ async fn revoke_session(
 )]
 async fn revoke_other_sessions(app: AppState, permit: Permit<RevokeOtherSessions>) -> Result<Json<RevokedSessions>> {
     let user = &permit.user;
-    let revoked =
-        app.sessions.revoke_others(user.tenant_id, user.user_id, user.session_id, &permit.client.facts()).await?;
+    let revoked = app.sessions.revoke_others(user.tenant_id, user.user_id, user.session_id, permit.actor()).await?;
     Ok(Json(RevokedSessions { revoked }))
 }

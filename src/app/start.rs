@@ -1,4 +1,4 @@
-//! The composition root: a [`Config`] in, an [`App`] out. Nothing else constructs services.
+//! Opening everything that a request needs.
 
 use std::{
     sync::{
