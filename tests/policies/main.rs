@@ -4,4 +4,5 @@
 mod support;
 
 mod corpus;
+mod findings;
 mod shipped;
