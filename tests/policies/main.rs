@@ -4,4 +4,6 @@
 mod support;
 
 mod corpus;
+mod differential;
+mod findings;
 mod shipped;
