@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    authn::AuthnService,
+    authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::AuthorizeService,
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus},
@@ -19,7 +19,7 @@ use crate::{
     kv::{self, Kv},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
-    sessions::SessionService,
+    sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::{Db, Pending, PostgresOptions, SqliteOptions},
     tokens::{TokenService, TokenSettings},
     users::UserService,
@@ -117,11 +117,29 @@ impl App {
             .await
             .map(Arc::new)
             .context("the signing keys cannot be opened")?;
-        let sessions = Arc::new(SessionService::new(
-            db.clone(), kv.clone(), bus.clone(), tokens.clone(), config.sessions.clone(), &secrets, clock.clone(), entropy.clone(),
-        ));
+        let sessions = SessionParts {
+            db: db.clone(),
+            kv: kv.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings: SessionSettings::new(&config.sessions, &config.tokens),
+            salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
+        };
+        let sessions = Arc::new(SessionService::new(sessions, &secrets.master));
         sessions.pull().await.context("revocations cannot be read")?;
-        let authn = Arc::new(AuthnService::new(&config, db.clone(), users.clone(), roles.clone(), tokens.clone(), sessions.clone(), clock.clone(), entropy.clone())?);
+        let authn = Arc::new(AuthnService::new(AuthnParts {
+            db: db.clone(),
+            users: users.clone(),
+            roles: roles.clone(),
+            sessions: sessions.clone(),
+            tokens: tokens.clone(),
+            passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
+            rules: PasswordRules::new(&config.passwords),
+            registration: config.registration.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        }));
 
         let node = Node { id: NodeId::new(clock.now(), &*entropy)?, name: host_name() };
         let poll = Duration::from_secs(config.policy.poll_secs);
@@ -140,7 +158,7 @@ impl App {
             entropy: entropy.clone(),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
         };
-        let setup_token = authn.prepare_setup().await.context("the set-up token cannot be made")?;
+        let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
         Ok(Self { config, clock, entropy, db, kv, bus, policies, authorize, users, roles, tokens, sessions, authn, setup_token, draining })
     }

@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::Ask;
 use crate::{
-    base::{TenantId, UserId},
+    base::TenantId,
     policy::{EntityRecord, EntityUid, IdentityTypes, entity_uid},
-    roles::RoleService,
+    roles::{Role, RoleService},
     storage::StorageError,
     users::{User, UserService},
 };
@@ -27,18 +27,22 @@ pub(super) async fn records(
     types: &IdentityTypes,
     ask: &Ask,
 ) -> Result<Vec<EntityRecord>, StorageError> {
-    let Some(user_type) = &types.user else { return Ok(Vec::new()) };
     let mut records = Records { types, found: Vec::new(), seen: HashSet::new() };
-    for id in named_users(ask, user_type) {
-        if let Some(user) = users.get(tenant, id).await? {
-            let closure = roles.closure_of_user(tenant, id).await?;
-            let granted = roles.names_of(tenant, id).await?;
-            records.user(user_type, &user, &granted);
-            for role in closure {
-                records.role(&role.name, role.inherits.as_deref());
+    if let Some(user_type) = &types.user {
+        for id in named(ask, user_type).iter().filter_map(|id| id.parse().ok()).take(MAX_USERS) {
+            if let Some(user) = users.get(tenant, id).await? {
+                let granted = roles.names_of(tenant, id).await?;
+                records.user(user_type, &user, &granted);
+                for role in roles.closure_of_user(tenant, id).await? {
+                    records.role(&role);
+                }
+                records.tenant(user.tenant_id);
             }
-            records.tenant(user.tenant_id);
         }
+    }
+    // A role that is itself spoken of, as when it is granted, comes with what it inherits.
+    if types.role.as_ref().is_some_and(|role_type| !named(ask, role_type).is_empty()) {
+        roles.list(tenant).await?.iter().for_each(|role| records.role(role));
     }
     Ok(records.found)
 }
@@ -71,10 +75,10 @@ impl Records<'_> {
         self.add(user_type, &user.id.to_string(), attributes, roles.chain(tenant).collect());
     }
 
-    fn role(&mut self, name: &str, inherits: Option<&str>) {
+    fn role(&mut self, role: &Role) {
         if let Some(kind) = self.types.role.as_deref() {
-            let parents = inherits.and_then(|parent| uid(kind, parent)).into_iter().collect();
-            self.add(kind, name, Map::new(), parents);
+            let parents = role.inherits.as_deref().and_then(|parent| uid(kind, parent)).into_iter().collect();
+            self.add(kind, &role.name, Map::new(), parents);
         }
     }
 
@@ -95,32 +99,29 @@ fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     entity_uid(&json!({"type": kind, "id": id}), "").ok()
 }
 
-/// The users of ours that stand anywhere in the question: as principal or resource, in the context,
-/// or in an entity of the request.
-fn named_users(ask: &Ask, user_type: &str) -> BTreeSet<UserId> {
-    let mut users = BTreeSet::new();
+/// The ids of the entities of one type that stand anywhere in the question: as principal or resource, in
+/// the context, or in an entity of the request.
+fn named(ask: &Ask, kind: &str) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
     let parts = [&ask.principal, &ask.resource].into_iter().chain(&ask.context).chain(&ask.entities);
     for part in parts {
-        collect(part, user_type, &mut users);
+        collect(part, kind, &mut ids);
     }
-    users
+    ids
 }
 
-fn collect(value: &Value, user_type: &str, users: &mut BTreeSet<UserId>) {
-    if users.len() >= MAX_USERS {
-        return;
-    }
+fn collect(value: &Value, kind: &str, ids: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {
-            let id = text.strip_prefix(user_type).and_then(|rest| rest.strip_prefix("::\""));
-            users.extend(id.and_then(|rest| rest.strip_suffix('"')?.parse::<UserId>().ok()));
+            let id = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix("::\""));
+            ids.extend(id.and_then(|rest| rest.strip_suffix('"')).map(ToOwned::to_owned));
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, user_type, users)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, kind, ids)),
         Value::Object(members) => match (members.get("type"), members.get("id")) {
-            (Some(Value::String(kind)), Some(Value::String(id))) if kind == user_type => {
-                users.extend(id.parse::<UserId>());
+            (Some(Value::String(found)), Some(Value::String(id))) if found == kind => {
+                ids.insert(id.clone());
             }
-            _ => members.values().for_each(|member| collect(member, user_type, users)),
+            _ => members.values().for_each(|member| collect(member, kind, ids)),
         },
         _ => {}
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
-    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
+    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide},
     roles::RoleService,
     users::UserService,
 };
@@ -49,7 +49,7 @@ impl AuthorizeService {
         let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
         let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
         let verdict = decide(&snapshot, &query, &slice);
-        let explanation = ask.explain.then(|| explain(&snapshot, &query, &slice, &verdict));
+        let explanation = None;
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         Ok(Answer { decision_id, store, version: snapshot.version(), verdict, explanation })
     }

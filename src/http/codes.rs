@@ -50,6 +50,7 @@ codes! {
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
     AccountLocked            403 "account_locked"            "The account is locked";
     AccountDisabled          403 "account_disabled"          "The account is disabled";
+    EmailUnverified          403 "email_unverified"          "The address is not verified yet";
     InsufficientPermissions  403 "insufficient_permissions"  "The caller may not do this";
     PolicyViolation          403 "policy_violation"          "A policy forbids this";
     RegistrationClosed       403 "registration_closed"       "Sign-up is closed";

@@ -3,6 +3,7 @@
 
 use super::{codes::Code, problem::Problem};
 use crate::{
+    authn::AuthnError,
     authorize::AuthorizeError,
     base::EntropyError,
     policy::{PolicyServiceError, QueryProblem, QueryProblemKind},
@@ -55,6 +56,31 @@ impl From<SessionError> for Problem {
             SessionError::NotFound => Self::new(Code::NotFound),
             SessionError::Storage(error) => error.into(),
             SessionError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuthnError> for Problem {
+    fn from(error: AuthnError) -> Self {
+        match error {
+            AuthnError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            AuthnError::AccountLocked => Self::new(Code::AccountLocked),
+            AuthnError::AccountDisabled => Self::new(Code::AccountDisabled),
+            AuthnError::EmailUnverified => Self::new(Code::EmailUnverified),
+            AuthnError::Overloaded => Self::new(Code::HashingOverloaded),
+            AuthnError::RegistrationClosed => Self::new(Code::RegistrationClosed),
+            AuthnError::EmailTaken | AuthnError::UsernameTaken => {
+                Self::new(Code::EmailTaken).detail(error.to_string())
+            }
+            AuthnError::Password(problem) => Self::new(Code::PasswordTooWeak).detail(problem.to_string()),
+            AuthnError::SetupTokenInvalid => Self::new(Code::SetupTokenInvalid),
+            AuthnError::AlreadySetUp => Self::new(Code::SetupCompleted),
+            AuthnError::UserGone => Self::new(Code::TokenRevoked),
+            AuthnError::Token(error) => error.into(),
+            AuthnError::Session(error) => error.into(),
+            AuthnError::Role(error) => error.into(),
+            AuthnError::Storage(error) => error.into(),
+            AuthnError::Entropy(error) => error.into(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     audit::{self, Actor},
     base::{Clock, Cursor, CursorError, Entropy, Limit, Page, TenantId},
     bus::{Bus, Topic},
-    storage::Db,
+    storage::{Db, StorageError},
     write_tx,
 };
 
@@ -123,6 +123,13 @@ impl PolicyService {
     /// Errors: `Storage`.
     pub async fn find(&self, store: &StoreName, bundle: &Bundle) -> Result<Option<VersionNumber>> {
         Ok(store::number_of(&mut &self.db, store, bundle.digest()).await?)
+    }
+
+    /// Whether a store has any version.
+    ///
+    /// Errors: `Storage`.
+    pub async fn exists(&self, store: &StoreName) -> Result<bool, StorageError> {
+        store::has_versions(&mut &self.db, store).await
     }
 
     /// What is active in a store, by whom and why.

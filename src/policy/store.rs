@@ -199,6 +199,11 @@ pub(super) async fn bundle(
     }))
 }
 
+/// Whether a store has any version.
+pub(super) async fn has_versions(on: &mut dyn Run, store: &StoreName) -> Result<bool> {
+    on.sql("SELECT EXISTS (SELECT 1 FROM policy_versions WHERE store = $1)").bind(store).scalar().await
+}
+
 /// The last activation of a store: what is active.
 pub(super) async fn last_activation(on: &mut dyn Run, store: &StoreName) -> Result<Option<Activation>> {
     let row: Option<ActivationRow> = on

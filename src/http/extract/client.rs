@@ -11,7 +11,7 @@ use axum::{
 };
 use ipnet::IpNet;
 
-use crate::{authn::UserCaller, http::state::AppState, policy::ServerContext};
+use crate::{authn::UserCaller, http::state::AppState, policy::ServerContext, sessions::ClientInfo};
 
 /// Most addresses of `X-Forwarded-For` that are looked at.
 const MAX_HOPS: usize = 16;
@@ -34,6 +34,17 @@ pub struct Client {
 }
 
 impl Client {
+    /// What a session keeps of its client; `device` is the name and platform that it gave.
+    pub fn info(&self, device: (Option<String>, Option<String>)) -> ClientInfo {
+        let cut = |text: String, most: usize| text.chars().take(most).collect();
+        ClientInfo {
+            ip: self.ip,
+            user_agent: self.user_agent.clone(),
+            device_name: device.0.map(|name| cut(name, 100)),
+            device_platform: device.1.map(|platform| cut(platform, 32)),
+        }
+    }
+
     /// What the server knows of a request, for `context.bailiwick` (authorize.md §3).
     pub fn server_context(&self, user: Option<&UserCaller>) -> ServerContext {
         ServerContext {
@@ -42,7 +53,7 @@ impl Client {
             amr: user.map(|user| user.amr.clone()),
             auth_time: user.map(|user| user.auth_time),
             session_id: user.map(|user| user.session_id.to_string()),
-            client_id: user.map(|user| user.client_id.clone()),
+            client_id: user.map(|user| user.claims.client_id.clone()),
             origin: self.origin.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! JSON bodies, read under a limit and a deadline.
 
-use std::time::Duration;
+use std::{fmt::Display, str::FromStr, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -42,7 +42,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        read(request, app, app.config.server.body_limit_bytes).await.map(Self)
+        let bytes = read(request, app, app.config.server.body_limit_bytes).await?;
+        parse_stored(&bytes).map(Self)
     }
 }
 
@@ -50,7 +51,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for LargeJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        read(request, app, app.config.server.large_body_limit_bytes).await.map(Self)
+        let bytes = read(request, app, app.config.server.large_body_limit_bytes).await?;
+        parse(&bytes).map(Self)
     }
 }
 
@@ -58,19 +60,26 @@ impl<T: DeserializeOwned> FromRequest<AppState> for BundleJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        read(request, app, app.config.server.bundle_limit_bytes).await.map(Self)
+        let bytes = read(request, app, app.config.server.bundle_limit_bytes).await?;
+        parse_stored(&bytes).map(Self)
     }
 }
 
-async fn read<T: DeserializeOwned>(request: Request, app: &AppState, limit: usize) -> Result<T> {
+/// Reads a text of a body into the type that it must be.
+///
+/// Errors: `validation_failed` that points at the field and says what the type asks for.
+pub fn field<T: FromStr<Err: Display>>(pointer: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|error: T::Err| Problem::new(Code::ValidationFailed).at(pointer, error.to_string()))
+}
+
+async fn read(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Code::UnsupportedMediaType));
     }
     let deadline = Duration::from_secs(app.config.server.body_timeout_secs);
-    let bytes = tokio::time::timeout(deadline, collect(request.into_body(), limit))
+    tokio::time::timeout(deadline, collect(request.into_body(), limit))
         .await
-        .map_err(|_| Problem::new(Code::RequestTimeout))??;
-    parse(&bytes)
+        .map_err(|_| Problem::new(Code::RequestTimeout))?
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -86,6 +95,26 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes> {
         }
         Err(_) => Err(Problem::new(Code::MalformedJson).detail("the body broke off")),
     }
+}
+
+/// Reads what may be stored: Postgres cannot keep U+0000 in a text, so no text may contain it.
+fn parse_stored<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let parsed = parse(bytes)?;
+    if has_nul(bytes) {
+        return Err(Problem::new(Code::ValidationFailed).at("", "texts must not contain the character U+0000"));
+    }
+    Ok(parsed)
+}
+
+/// Whether a JSON text has the escape of U+0000 in it; unescaped it is not JSON.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json.iter();
+    while let Some(byte) = rest.next() {
+        if *byte == b'\\' && rest.next() == Some(&b'u') && rest.as_slice().starts_with(b"0000") {
+            return true;
+        }
+    }
+    false
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
@@ -187,6 +216,12 @@ mod tests {
         let rendered = parse::<Body>(body).unwrap_err().render("/x", "r");
         let bytes = futures_util::FutureExt::now_or_never(rendered.into_body().collect()).unwrap().unwrap().to_bytes();
         serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn sees_an_escaped_nul_only() {
+        assert!(has_nul(br#"{"a":"x\u0000"}"#) && has_nul(br#""\\\u0000""#));
+        assert!(!has_nul(br#""\\u0000""#) && !has_nul(br#""\u0001 u0000""#) && !has_nul(b"\\"));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Authenticated {
     /// Asks the engine whether the caller may do `A` to `resource`.
     pub async fn permit<A: Action>(&self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
         let (user, client) = (self.user.clone(), self.client.clone());
-        ask::<A>(app, &Caller::User(user.clone()), &client, resource).await?;
+        ask::<A>(app, Some(&user), &client, resource).await?;
         Ok(Permit { name: user.user_id.to_string(), user, client, action: PhantomData })
     }
 }
@@ -76,7 +76,7 @@ impl<A: Action> Permit<A> {
 
     /// Asks the engine whether the caller may do `A` to this `resource` too.
     pub async fn also(&self, app: &AppState, resource: EntityRef) -> Result<()> {
-        ask::<A>(app, &Caller::User(self.user.clone()), &self.client, resource).await
+        ask::<A>(app, Some(&self.user), &self.client, resource).await
     }
 }
 
@@ -86,7 +86,7 @@ impl FromRequestParts<AppState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         match app.authn.identify(bearer(&parts.headers)?).await? {
-            Caller::User(user) => Ok(Self { user, client }),
+            Caller::User(user) => Ok(Self { user: *user, client }),
             Caller::Anonymous => Err(Problem::new(Code::TokenMissing)),
         }
     }
@@ -112,7 +112,7 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let resource = EntityRef::new("Tenant", TenantId::DEFAULT.to_string());
-        ask::<A>(app, &Caller::Anonymous, &client, resource).await?;
+        ask::<A>(app, None, &client, resource).await?;
         let bearer = bearer(&parts.headers)?.map(SecretString::from);
         Ok(Self { client, bearer, action: PhantomData })
     }
@@ -137,23 +137,18 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(invalid()) }
 }
 
-async fn ask<A: Action>(app: &AppState, caller: &Caller, client: &Client, resource: EntityRef) -> Result<()> {
-    let (tenant, principal, server) = match caller {
-        Caller::User(user) => {
-            let principal = EntityRef::new("User", user.user_id.to_string());
-            (user.tenant_id, principal, client.server_context(Some(user)))
-        }
-        Caller::Anonymous => {
-            (TenantId::DEFAULT, EntityRef::new("Anonymous", "anonymous"), client.server_context(None))
-        }
+async fn ask<A: Action>(app: &AppState, user: Option<&UserCaller>, client: &Client, resource: EntityRef) -> Result<()> {
+    let (tenant, principal) = match user {
+        Some(user) => (user.tenant_id, EntityRef::new("User", user.user_id.to_string())),
+        None => (TenantId::DEFAULT, EntityRef::new("Anonymous", "anonymous")),
     };
-    let open = matches!(caller, Caller::Anonymous);
+    let server = client.server_context(user);
     let guarded = Guarded { principal, action: A::NAME, resource, server };
     let decided = app.authorize.guard(tenant, guarded).await?;
     if decided.allow {
         return Ok(());
     }
-    let code = if open { Code::PolicyViolation } else { Code::InsufficientPermissions };
+    let code = if user.is_none() { Code::PolicyViolation } else { Code::InsufficientPermissions };
     Err(Problem::new(code)
         .detail(format!("the policies do not allow `{}` here", A::NAME))
         .extension("decision_id", decided.decision_id.to_string()))

@@ -4,7 +4,7 @@ use axum::{
     http::{StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -12,12 +12,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::users::UserBody;
 use crate::{
-    authn::{ChangePassword, DeviceHint, Login, Logout, Registered, Registration, SignedIn},
+    authn::{Login, PasswordChange, Registered, Registration, SignedIn},
     base::TenantId,
     http::{
         actions::{Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register},
-        extract::{Json, OpenPermit, Permit},
-        problem::Result,
+        codes::Code,
+        extract::{Json, OpenPermit, Permit, field},
+        problem::{Problem, Result},
         state::AppState,
     },
 };
@@ -68,7 +69,7 @@ pub struct LoginRequest {
     /// The password.
     #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
     pub password: SecretString,
-    /// The device, so that it keeps one id over many sign-ins.
+    /// The device, as the list of sessions shows it.
     pub device: Option<DeviceRequest>,
 }
 
@@ -76,9 +77,6 @@ pub struct LoginRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceRequest {
-    /// The id that an earlier sign-in on this device gave.
-    #[schema(example = "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
-    pub id: Option<String>,
     /// Name to show in the list of sessions.
     #[schema(example = "Alice's phone", max_length = 100)]
     pub name: Option<String>,
@@ -115,17 +113,18 @@ pub struct TokenResponse {
     pub claims: Value,
 }
 
-impl From<SignedIn> for TokenResponse {
-    fn from(signed_in: SignedIn) -> Self {
+impl TokenResponse {
+    fn new(app: &AppState, signed_in: SignedIn) -> Self {
+        let session = &signed_in.session;
         Self {
-            access_token: signed_in.access_token.expose().to_owned(),
+            access_token: signed_in.access.token.expose().to_owned(),
             token_type: "Bearer",
-            expires_in: signed_in.expires_in_secs,
-            refresh_token: signed_in.refresh_token.expose().to_owned(),
-            token_version: signed_in.version,
-            session_id: signed_in.session_id.to_string(),
-            device_id: signed_in.device_id.to_string(),
-            claims: signed_in.claims,
+            expires_in: signed_in.access.expires_at.since(app.clock.now()).as_secs(),
+            refresh_token: signed_in.refresh.expose().to_owned(),
+            token_version: session.version,
+            session_id: session.id.to_string(),
+            device_id: session.device_id.to_string(),
+            claims: serde_json::to_value(&signed_in.access.claims).unwrap_or_default(),
         }
     }
 }
@@ -210,17 +209,17 @@ async fn register_user(
     Json(body): Json<RegisterRequest>,
 ) -> Result<Response> {
     let registration = Registration {
-        tenant: TenantId::DEFAULT,
-        email: body.email,
-        username: body.username,
-        name: body.name,
+        email: field("/email", &body.email)?,
+        username: body.username.as_deref().map(|name| field("/username", name)).transpose()?,
+        name: body.name.as_deref().map(|name| field("/name", name)).transpose()?,
         password: body.password,
     };
-    Ok(match app.authn.register(registration, &permit.client.facts()).await? {
-        Registered::Hidden => (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response(),
+    let request_id = permit.actor().request_id;
+    Ok(match app.authn.register(TenantId::DEFAULT, &registration, request_id).await? {
+        Registered::Accepted => (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response(),
         Registered::Created(user) => {
             let location = [(LOCATION, format!("/v1/users/{}", user.id))];
-            (StatusCode::CREATED, location, Json(UserBody::from(user))).into_response()
+            (StatusCode::CREATED, location, Json(UserBody::from(*user))).into_response()
         }
     })
 }
@@ -233,7 +232,7 @@ async fn register_user(
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(LoginAction::NAME)),
-        ("x-problem-codes" = json!(["invalid_credentials", "policy_violation", "account_locked", "account_disabled", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["invalid_credentials", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn create_login(
@@ -241,14 +240,10 @@ async fn create_login(
     permit: OpenPermit<LoginAction>,
     Json(body): Json<LoginRequest>,
 ) -> Result<Json<TokenResponse>> {
-    let device = body.device.map(|device| DeviceHint { id: device.id, name: device.name, platform: device.platform });
-    let login = Login {
-        tenant: TenantId::DEFAULT,
-        identifier: body.identifier,
-        password: body.password,
-        device: device.unwrap_or_default(),
-    };
-    Ok(Json(app.authn.login(login, &permit.client.facts()).await?.into()))
+    let client = permit.client.info(body.device.map(|device| (device.name, device.platform)).unwrap_or_default());
+    let login = Login { identifier: body.identifier, password: body.password, client };
+    let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
+    Ok(Json(TokenResponse::new(&app, signed_in)))
 }
 
 /// Trade a refresh token for a new pair
@@ -269,7 +264,9 @@ async fn refresh_session(
     permit: OpenPermit<Refresh>,
     Json(body): Json<RefreshRequest>,
 ) -> Result<Json<TokenResponse>> {
-    Ok(Json(app.authn.refresh(&body.refresh_token, &permit.client.facts()).await?.into()))
+    let (presented, client) = (body.refresh_token.expose_secret(), permit.client.info((None, None)));
+    let signed_in = app.authn.refresh(presented, &client, permit.actor().request_id).await?;
+    Ok(Json(TokenResponse::new(&app, signed_in)))
 }
 
 /// Sign out
@@ -290,8 +287,12 @@ async fn end_session(
     permit: OpenPermit<LogoutAction>,
     Json(body): Json<LogoutRequest>,
 ) -> Result<StatusCode> {
-    let logout = Logout { access_token: permit.bearer, refresh_token: body.refresh_token, all: body.all };
-    app.authn.logout(logout, &permit.client.facts()).await?;
+    let access = permit.bearer.as_ref().map(SecretString::expose_secret);
+    let refresh = body.refresh_token.as_ref().map(SecretString::expose_secret);
+    if access.is_none() && refresh.is_none() {
+        return Err(Problem::new(Code::TokenMissing));
+    }
+    app.authn.sign_out(access, refresh, body.all, permit.actor().request_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -316,13 +317,14 @@ async fn change_password(
     permit: Permit<ChangeOwnPassword>,
     Json(body): Json<PasswordRequest>,
 ) -> Result<Response> {
-    let change = ChangePassword {
+    let change = PasswordChange {
         current: body.current_password,
         new: body.new_password,
         keep_current: body.keep_current || body.revoke == RevokeScope::Others,
+        client: permit.client.info((None, None)),
     };
-    Ok(match app.authn.change_password(&permit.user, change, &permit.client.facts()).await? {
-        Some(signed_in) => Json(TokenResponse::from(signed_in)).into_response(),
+    Ok(match app.authn.change_password(&permit.user, &change, permit.actor().request_id).await? {
+        Some(signed_in) => Json(TokenResponse::new(&app, signed_in)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }

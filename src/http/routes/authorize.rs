@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -16,7 +16,7 @@ use crate::{
         problem::{Problem, Result},
         state::AppState,
     },
-    policy::{Effect, Explanation, entity_uid},
+    policy::{Effect, entity_uid},
 };
 
 /// Operations of this tag.
@@ -106,7 +106,7 @@ pub struct AuthorizeResponse {
     /// Why, if it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub explanation: Option<Explanation>,
+    pub explanation: Option<Value>,
 }
 
 impl From<Answer> for AuthorizeResponse {
@@ -166,7 +166,7 @@ async fn authorize(
         caller.permit::<Explain>(&app, resource).await?;
     }
     let ask = Ask {
-        store: Some(store),
+        store: Some(store.clone()),
         principal,
         action: body.action,
         resource: body.resource,
@@ -182,7 +182,7 @@ async fn authorize(
 async fn subject(app: &AppState, caller: &UserCaller, token: Option<&SecretString>) -> Result<UserCaller> {
     let Some(token) = token else { return Ok(caller.clone()) };
     match app.authn.identify(Some(token.expose_secret())).await {
-        Ok(Caller::User(user)) => Ok(user),
+        Ok(Caller::User(user)) => Ok(*user),
         Ok(Caller::Anonymous) => Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token")),
         Err(error) => {
             let problem = Problem::from(error);

@@ -1,8 +1,7 @@
 //! Tag `keys`: the public keys that verify our tokens.
 
-use axum::{http::header::{CACHE_CONTROL, CONTENT_TYPE}, response::{IntoResponse, Response}};
+use axum::{http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG}, response::{IntoResponse, Response}};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -64,6 +63,11 @@ pub struct Jwk {
     ),
 )]
 async fn read_jwks(app: AppState, _permit: OpenPermit<ReadPublicDocument>) -> Result<Response> {
-    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
-    Ok((headers, app.tokens.jwks_json()).into_response())
+    let set = app.tokens.jwks();
+    let headers = [
+        (CONTENT_TYPE, "application/jwk-set+json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+        (ETAG, &*set.etag),
+    ];
+    Ok((headers, set.json.to_string()).into_response())
 }

@@ -1,16 +1,15 @@
 //! Tag `setup`: the first administrator.
 
 use axum::http::StatusCode;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::users::UserBody;
 use crate::http::{
     actions::{Action, CompleteSetup},
-    extract::{Json, OpenPermit},
+    extract::{Json, OpenPermit, field},
     problem::Result,
     state::AppState,
 };
@@ -56,7 +55,8 @@ async fn complete_setup(
     permit: OpenPermit<CompleteSetup>,
     Json(body): Json<SetupRequest>,
 ) -> Result<(StatusCode, Json<UserBody>)> {
-    let user = app.authn.complete_setup(&body.setup_token, &body.email, body.password, permit.actor()).await?;
+    let (token, email) = (body.setup_token.expose_secret(), field("/email", &body.email)?);
+    let user = app.authn.complete_setup(token, &email, &body.password, permit.actor().request_id).await?;
     let roles = app.roles.names_of(user.tenant_id, user.id).await?;
     Ok((StatusCode::CREATED, Json(UserBody { roles: Some(roles), ..UserBody::from(user) })))
 }

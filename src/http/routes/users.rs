@@ -1,16 +1,14 @@
 //! Tag `users`: the caller's own account.
 
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     http::{
         actions::{Action, ReadOwnProfile},
-        codes::Code,
         extract::{Json, Permit},
-        problem::{Problem, Result},
+        problem::Result,
         state::AppState,
     },
     users::User,
@@ -58,7 +56,7 @@ impl From<User> for UserBody {
         Self {
             id: user.id.to_string(),
             tenant_id: user.tenant_id.to_string(),
-            email: user.email.to_string(),
+            email: user.email,
             email_verified: user.email_verified,
             username: user.username,
             name: user.name,
@@ -80,11 +78,11 @@ impl From<User> for UserBody {
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ReadOwnProfile::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["no_active_version"])),
     ),
 )]
 async fn read_own_user(app: AppState, permit: Permit<ReadOwnProfile>) -> Result<Json<UserBody>> {
-    let user = app.users.get(permit.tenant(), permit.user.user_id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
-    let roles = app.roles.roles_of(permit.tenant(), permit.user.user_id).await?;
-    Ok(Json(UserBody { roles: Some(roles.granted), ..UserBody::from(user) }))
+    let user = app.authn.me(&permit.user).await?;
+    let roles = app.roles.names_of(permit.tenant(), user.id).await?;
+    Ok(Json(UserBody { roles: Some(roles), ..UserBody::from(user) }))
 }

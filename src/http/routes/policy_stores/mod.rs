@@ -5,7 +5,6 @@ mod bodies;
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use bodies::{
@@ -107,7 +106,7 @@ async fn list_policy_versions(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<VersionPage>> {
     let (limit, cursor) = page.page()?;
-    let page = app.policies.list(&store_name(&store)?, limit, cursor.as_ref()).await?;
+    let page = app.policies.list(&store_name(&store)?, limit, cursor).await?;
     let data = page.data.into_iter().map(VersionBody::from).collect();
     Ok(Json(VersionPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))
 }
