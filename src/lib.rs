@@ -1,6 +1,7 @@
 //! Bailiwick: a policy-engine-centric authorization server.
 
 pub mod audit;
+pub mod authn;
 pub mod base;
 pub mod bus;
 pub mod config;
