@@ -1,0 +1,16 @@
+//! The command line: one file a command.
+//!
+//! Data goes to standard output and nothing else does; what people should know goes to standard error.
+//! Exit status: 0 good, 1 findings or failure, 2 misuse. A failure prints as one chain of causes, then,
+//! where one is known, a blank line and a hint.
+
+mod args;
+mod config;
+mod health;
+mod output;
+mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use run::run;

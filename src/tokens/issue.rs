@@ -1,0 +1,60 @@
+//! Writing tokens: JWS compact serialisation (RFC 7515 §7.1) with a key that is parsed already.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Serialize;
+
+use super::{
+    AccessClaims, AccessSubject, Audience, CLIENT, TokenSettings,
+    keys::{ALGORITHM, Key},
+};
+use crate::base::{Entropy, EntropyError, Millis};
+
+/// Most roles that a token names.
+const MAX_ROLES: usize = 20;
+
+/// The claims of a token issued at `now`.
+///
+/// Errors: [`EntropyError`] when there is no randomness for `jti`.
+pub(super) fn claims(
+    subject: AccessSubject,
+    settings: &TokenSettings,
+    now: Millis,
+    entropy: &dyn Entropy,
+) -> Result<AccessClaims, EntropyError> {
+    let factors = ["pwd", "otp", "hwk", "swk", "sms"];
+    let proven = factors.iter().filter(|factor| subject.amr.iter().any(|word| word == **factor)).count();
+    let strong = proven > 1 || subject.amr.iter().any(|word| word == "mfa");
+    Ok(AccessClaims {
+        iss: settings.issuer.clone(),
+        aud: Audience::One(settings.audience.clone()),
+        sub: subject.user_id,
+        client_id: CLIENT.to_owned(),
+        tid: subject.tenant_id,
+        sid: subject.session_id,
+        did: subject.device_id,
+        jti: BASE64_URL_SAFE_NO_PAD.encode(entropy.bytes::<16>()?),
+        iat: now.as_secs(),
+        nbf: now.as_secs(),
+        exp: now.plus(settings.access_ttl).as_secs(),
+        auth_time: subject.auth_time.as_secs(),
+        amr: subject.amr,
+        acr: if strong { "aal2" } else { "aal1" }.to_owned(),
+        ver: subject.version,
+        ep: subject.epoch,
+        scope: subject.scope,
+        roles: (subject.roles.len() <= MAX_ROLES).then_some(subject.roles),
+    })
+}
+
+/// The token of type `typ` with these claims, signed by `key`.
+pub(super) fn sign(key: &Key, typ: &str, claims: &impl Serialize) -> String {
+    let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{typ}","kid":"{}"}}"#, key.kid);
+    let payload = serde_json::to_vec(claims).unwrap_or_default();
+    let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
+    token.push('.');
+    BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+    let signature = key.sign(token.as_bytes());
+    token.push('.');
+    BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    token
+}

@@ -1,0 +1,163 @@
+//! Signing keys: made, sealed, opened and held in memory.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{TokenError, store::KeyRow};
+use crate::base::{Digest32, Entropy, SealingKey};
+
+/// The one signature algorithm (RFC 8037 §3.1).
+pub(super) const ALGORITHM: &str = "EdDSA";
+
+/// A public Ed25519 key as JWK (RFC 8037 §2).
+#[derive(Debug, Serialize, Deserialize)]
+struct PublicJwk {
+    kty: String,
+    crv: String,
+    x: String,
+    #[serde(rename = "use")]
+    usage: String,
+    alg: String,
+    kid: String,
+}
+
+/// A key in memory, parsed.
+pub(super) struct Key {
+    pub(super) kid: String,
+    pair: Ed25519KeyPair,
+    public: ParsedPublicKey,
+}
+
+impl Key {
+    /// The 64-byte signature of `message`.
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+
+    /// Whether `signature` is this key's on `message`.
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.public.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// The public keys as served at `/.well-known/jwks.json` (RFC 7517 §5).
+#[derive(Debug, Clone)]
+pub struct JwkSet {
+    /// The document.
+    pub json: Arc<str>,
+    /// Its entity tag, quoted (RFC 9110 §8.8.3).
+    pub etag: Arc<str>,
+}
+
+/// All keys of one moment.
+#[derive(Debug)]
+pub(super) struct Ring {
+    active: Option<Arc<Key>>,
+    keys: HashMap<String, Arc<Key>>,
+    jwks: JwkSet,
+}
+
+impl Ring {
+    /// Opens stored keys. The first `active` one signs.
+    ///
+    /// Errors: `KeyUnusable` when one of them does not open.
+    pub(super) fn open(rows: &[KeyRow], sealing: &SealingKey) -> Result<Self, TokenError> {
+        let mut ring = Self { active: None, keys: HashMap::new(), jwks: document(rows) };
+        for row in rows.iter().filter(|row| row.alg == ALGORITHM) {
+            let unusable = || TokenError::KeyUnusable { kid: row.kid.clone() };
+            let key = Arc::new(open(row, sealing).ok_or_else(unusable)?);
+            if row.state == "active" && ring.active.is_none() {
+                ring.active = Some(Arc::clone(&key));
+            }
+            ring.keys.insert(row.kid.clone(), key);
+        }
+        Ok(ring)
+    }
+
+    /// The key that signs.
+    pub(super) fn active(&self) -> Option<&Key> {
+        self.active.as_deref()
+    }
+
+    /// The key of this exact id.
+    pub(super) fn get(&self, kid: &str) -> Option<&Key> {
+        self.keys.get(kid).map(Arc::as_ref)
+    }
+
+    /// The public keys.
+    pub(super) fn jwks(&self) -> &JwkSet {
+        &self.jwks
+    }
+}
+
+/// A new key, ready to store.
+///
+/// Errors: [`TokenError::Entropy`] when there is no randomness.
+pub(super) fn generate(sealing: &SealingKey, entropy: &dyn Entropy) -> Result<KeyRow, TokenError> {
+    let seed = Zeroizing::new(entropy.bytes::<32>()?);
+    let pair = Ed25519KeyPair::from_seed_unchecked(&*seed)
+        .map_err(|_| TokenError::KeyUnusable { kid: "new".to_owned() })?;
+    let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key());
+    let kid = thumbprint(&x);
+    let jwk = PublicJwk {
+        kty: "OKP".to_owned(),
+        crv: "Ed25519".to_owned(),
+        x,
+        usage: "sig".to_owned(),
+        alg: ALGORITHM.to_owned(),
+        kid: kid.clone(),
+    };
+    Ok(KeyRow {
+        private_sealed: sealing.seal(&place(&kid), &*seed, entropy)?,
+        public_jwk: serde_json::to_string(&jwk).unwrap_or_default(),
+        alg: ALGORITHM.to_owned(),
+        state: "active".to_owned(),
+        kid,
+    })
+}
+
+/// The thumbprint of the Ed25519 key whose base64url form is `x`.
+///
+/// Source: RFC 7638 §3 with the members of RFC 8037 §2.
+#[must_use]
+pub fn thumbprint(x: &str) -> String {
+    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    BASE64_URL_SAFE_NO_PAD.encode(Digest32::of(canonical).as_bytes())
+}
+
+/// What the sealed private part of key `kid` is bound to.
+fn place(kid: &str) -> String {
+    format!("signing_keys:private_sealed:{kid}")
+}
+
+/// Opens one stored key, if its parts belong together.
+fn open(row: &KeyRow, sealing: &SealingKey) -> Option<Key> {
+    let jwk: PublicJwk = serde_json::from_str(&row.public_jwk).ok()?;
+    let x = BASE64_URL_SAFE_NO_PAD.decode(&jwk.x).ok().filter(|x| x.len() == 32)?;
+    let seed = Zeroizing::new(sealing.open(&place(&row.kid), &row.private_sealed).ok()?);
+    let pair = Ed25519KeyPair::from_seed_and_public_key(&seed, &x).ok()?;
+    let public = ParsedPublicKey::new(&ED25519, &x).ok()?;
+    (thumbprint(&jwk.x) == row.kid).then(|| Key { kid: row.kid.clone(), pair, public })
+}
+
+fn document(rows: &[KeyRow]) -> JwkSet {
+    let mut keys: Vec<PublicJwk> = rows
+        .iter()
+        .filter(|row| row.alg == ALGORITHM)
+        .filter_map(|row| serde_json::from_str(&row.public_jwk).ok())
+        .collect();
+    keys.sort_by(|left, right| left.kid.cmp(&right.kid));
+    let json = serde_json::json!({ "keys": keys }).to_string();
+    let etag = format!("\"{:.16}\"", Digest32::of(&json).to_string());
+    JwkSet { json: json.into(), etag: etag.into() }
+}
