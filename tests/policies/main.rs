@@ -6,4 +6,5 @@ mod support;
 mod corpus;
 mod differential;
 mod findings;
+mod requests;
 mod shipped;
