@@ -24,8 +24,10 @@ section! {
         cors_origins: Vec<String> = Vec::new(),
         /// Largest request body, bytes.
         body_limit_bytes: usize = 64 * 1024,
-        /// Largest body of `/v1/authorize` and of a published bundle, bytes.
+        /// Largest body of `/v1/authorize`, bytes.
         large_body_limit_bytes: usize = 1024 * 1024,
+        /// Largest body that publishes a policy version, bytes.
+        bundle_limit_bytes: usize = 32 * 1024 * 1024,
         /// Time to send a request's headers, seconds.
         header_timeout_secs: u64 = 5,
         /// Time to send a request's body, seconds.
@@ -67,6 +69,7 @@ impl ServerConfig {
         found.within("server.body_limit_bytes", self.body_limit_bytes as u64, 1..=1 << 30);
         let (small, large) = (self.body_limit_bytes, self.large_body_limit_bytes);
         found.within("server.large_body_limit_bytes", large as u64, small as u64..=1 << 30);
+        found.within("server.bundle_limit_bytes", self.bundle_limit_bytes as u64, small as u64..=1 << 30);
         for (key, seconds) in [
             ("server.header_timeout_secs", self.header_timeout_secs),
             ("server.body_timeout_secs", self.body_timeout_secs),

@@ -9,6 +9,19 @@
 //!
 //! Everything in this picture is pure: no I/O, no clock, no look-up; the same input gives the same
 //! verdict. Default is deny, a forbid beats any permit, and a forbid that errs denies.
+//!
+//! # From an edited file to a live decision (policy-lifecycle.md §2)
+//! ```text
+//!  folder ─watch─┐                      ┌────────── roll back ───────────┐
+//!  API, CLI ─────┴▶ publish ─▶ tested ──┴─activate─▶ active ──other──▶ retired
+//!                     │ check, tests                   │
+//!                     └▶ refused: nothing stored       └▶ every node swaps its snapshot
+//! ```
+//! - A version is its content: immutable, named by its digest, numbered 1, 2, 3, … within its store.
+//! - Activate and roll back are one operation that adds a row; the last row of a store is the truth.
+//! - Each node answers from a compiled snapshot in memory. It follows the truth by the bus and a poll,
+//!   never goes back to an older activation, and keeps the last good snapshot whatever fails.
+//! - The lifecycle writes its audit record in the transaction of the change.
 
 mod bundle;
 mod compile;
@@ -20,6 +33,18 @@ mod model;
 mod query;
 mod snapshot;
 pub mod testing;
+
+mod compiler;
+mod error;
+mod folder;
+mod live;
+mod nodes;
+mod service;
+mod shipped;
+mod status;
+mod store;
+mod versions;
+mod watch;
 
 pub use bundle::{Bundle, BundleError};
 pub use cedar_policy::EntityUid;
@@ -35,3 +60,15 @@ pub use query::{
     Query, QueryProblem, QueryProblemKind, RequestParts, SERVER_CONTEXT, ServerContext, entity_uid,
 };
 pub use snapshot::{Link, PolicyRecord, Snapshot};
+
+pub use error::PolicyServiceError;
+pub use folder::{FolderError, read_folder, stores_in};
+pub use live::LivePolicies;
+pub use nodes::{Node, NodeStatus};
+pub use service::PolicyService;
+pub use shipped::{shipped, shipped_stores};
+pub use status::{ActiveVersion, Health, Source, StoreStatus, StoreSummary};
+pub use versions::{
+    ActivatedBy, Activation, GitState, Provenance, Published, VersionDetail, VersionState, VersionSummary,
+};
+pub use watch::FolderWatch;

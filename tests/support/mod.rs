@@ -105,7 +105,7 @@ async fn open(place: &Place) -> Db {
 const TEMPLATE_LOCK: i64 = 0x0062_6169_6c69;
 
 /// Makes a database from a migrated template and answers its URL. Databases of earlier runs are swept.
-async fn fresh_postgres(server: &str) -> String {
+pub(crate) async fn fresh_postgres(server: &str) -> String {
     let options = PgConnectOptions::from_str(server).unwrap();
     let mut admin =
         PgConnection::connect_with(&options.clone().log_statements(tracing::log::LevelFilter::Off))

@@ -42,7 +42,7 @@ impl Store<'_> {
         }
         for prepared in self.policies {
             if let Err(error) = set.add(prepared.policy.clone()) {
-                found.push(at_record(&prepared.record, Severity::Error, "policy", chain(&error)));
+                found.push(self.at(&prepared.record, Severity::Error, "policy", chain(&error)));
             }
         }
         let validator = Validator::new(self.schema.clone());
@@ -57,7 +57,10 @@ impl Store<'_> {
             };
             found.extend(self.placed(error, error.policy_id(), Severity::Error, code, &broken));
         }
-        for warning in result.validation_warnings() {
+        // What Cedar says of a policy that is wrong already is a consequence.
+        let sound =
+            |warning: &&ValidationWarning| !broken.contains(AsRef::<str>::as_ref(warning.policy_id()));
+        for warning in result.validation_warnings().filter(sound) {
             let code = warning_code(warning);
             found.extend(self.placed(warning, warning.policy_id(), Severity::Warning, code, &broken));
         }
@@ -84,13 +87,11 @@ impl Store<'_> {
                 return None;
             }
             let plain = finding(diagnostic, text, severity, code, None);
-            let mut placed = at_record(record, severity, code, plain.message);
+            let mut placed = self.at(record, severity, code, plain.message);
             placed.help = plain.help;
             return Some(placed);
         }
-        let start =
-            text.text.split_inclusive('\n').take(record.line.saturating_sub(1) as usize).map(str::len).sum();
-        Some(finding(diagnostic, text, severity, code, Some(start)))
+        Some(finding(diagnostic, text, severity, code, Some(text.line_start(record.line))))
     }
 
     fn annotations(&self, found: &mut Vec<Finding>) {
@@ -101,7 +102,7 @@ impl Store<'_> {
             for name in self.manifest.required_annotations.iter().filter(|name| !has(name)) {
                 let message =
                     format!("the policy `{}` has no `@{name}`, which the manifest requires", record.id);
-                found.push(at_record(record, Severity::Error, "annotation", message));
+                found.push(self.at(record, Severity::Error, "annotation", message));
             }
         }
     }
@@ -166,8 +167,24 @@ impl Store<'_> {
     }
 
     fn about(&self, record: &PolicyRecord) -> Text<'_> {
-        let found = self.texts.iter().find(|text| *text.path == *record.file);
+        self.text(&record.file)
+    }
+
+    fn text(&self, path: &str) -> Text<'_> {
+        let found = self.texts.iter().find(|text| text.path == path);
         found.copied().unwrap_or(Text { path: "", text: "" })
+    }
+
+    /// A finding at the place of a policy; for a link, of the link.
+    fn at(&self, record: &PolicyRecord, severity: Severity, code: &str, message: String) -> Finding {
+        let (file, line) = match &record.link {
+            Some(link) => (&link.file, link.line),
+            None => (&record.file, record.line),
+        };
+        let text = self.text(file);
+        let written = text.text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+        let start = text.line_start(line) + (written.len() - written.trim_start().len());
+        text.finding(severity, code, Some(start), message)
     }
 
     fn in_manifest(&self, code: &str, message: String) -> Finding {
@@ -181,23 +198,6 @@ impl Store<'_> {
             .find(|text| text.path.starts_with("schema/") && text.text.contains(SERVER_CONTEXT));
         let text = declaring.copied().unwrap_or(Text { path: "schema", text: "" });
         text.error(code, text.text.find(SERVER_CONTEXT), message)
-    }
-}
-
-/// A finding at the place of a policy; for a link, of the link.
-fn at_record(record: &PolicyRecord, severity: Severity, code: &str, message: String) -> Finding {
-    let (file, line) = match &record.link {
-        Some(link) => (&link.file, link.line),
-        None => (&record.file, record.line),
-    };
-    Finding {
-        severity,
-        code: code.to_owned(),
-        file: file.to_string(),
-        line: Some(line),
-        column: Some(1),
-        message,
-        help: None,
     }
 }
 

@@ -41,6 +41,11 @@ impl<'a> Text<'a> {
         (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
     }
 
+    /// Where a line begins, in bytes.
+    pub(in crate::policy) fn line_start(&self, line: u32) -> usize {
+        self.text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum()
+    }
+
     /// A finding about this file, at an offset in bytes or about the whole.
     pub(in crate::policy) fn finding(
         &self,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use cedar_policy::{EntityTypeName, EntityUid, Schema};
 use cedar_policy_core::validator::{types::EntityKind, types::Type};
 
+/// How many levels of records and sets a shape tells; what is below is [`ValueShape::Other`].
+const SHAPE_DEPTH: u8 = 8;
+
 /// An attribute of a record type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::policy) struct AttributeShape {
@@ -19,10 +22,12 @@ pub(in crate::policy) struct AttributeShape {
 pub(in crate::policy) enum ValueShape {
     /// `Bool`.
     Bool,
+    /// `Long`.
+    Long,
     /// `String`.
     Text,
-    /// `Set<String>`.
-    Texts,
+    /// `Set<…>`.
+    Set(Box<ValueShape>),
     /// An extension type, by its name: `datetime`, `ipaddr`, …
     Extension(String),
     /// A reference to entities of one type.
@@ -38,7 +43,7 @@ pub(in crate::policy) fn context_shape(
     schema: &Schema,
     action: &EntityUid,
 ) -> Option<BTreeMap<String, AttributeShape>> {
-    match shape(schema.as_ref().context_type(action.as_ref())?, 2) {
+    match shape(schema.as_ref().context_type(action.as_ref())?, SHAPE_DEPTH) {
         ValueShape::Record(attributes) => Some(attributes),
         _ => None,
     }
@@ -51,15 +56,18 @@ pub(in crate::policy) fn declares(
     attribute: &str,
 ) -> Option<AttributeShape> {
     let declared = schema.as_ref().get_entity_type(entity_type.as_ref())?.attr(attribute)?;
-    Some(AttributeShape { required: declared.is_required, value: shape(&declared.attr_type, 1) })
+    Some(AttributeShape { required: declared.is_required, value: shape(&declared.attr_type, SHAPE_DEPTH) })
 }
 
-/// The shape of a type, records to `depth` levels.
+/// The shape of a type, records and sets to `depth` levels.
 fn shape(of: &Type, depth: u8) -> ValueShape {
     match of {
         Type::Bool(_) => ValueShape::Bool,
         Type::String => ValueShape::Text,
-        Type::Set { element_type: Some(element) } if **element == Type::String => ValueShape::Texts,
+        Type::Long => ValueShape::Long,
+        Type::Set { element_type: Some(element) } if depth > 0 => {
+            ValueShape::Set(Box::new(shape(element, depth - 1)))
+        }
         Type::ExtensionType { name } => ValueShape::Extension(name.to_string()),
         Type::Entity(EntityKind::Entity(union)) => {
             union.get_single_entity().map_or(ValueShape::Other, |one| ValueShape::Entity(one.to_string()))

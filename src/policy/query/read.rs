@@ -1,72 +1,15 @@
-//! A query: who wants to do what with which thing, under which circumstances. Checked against the schema.
-//!
-//! What a caller sends is checked strictly: an unknown action or type, a pair that the action does
-//! not apply to, or a context that does not fit is a [`QueryProblem`] that points at the place. An
-//! unknown *id* is none: such an entity has no attributes and no parents.
-//!
-//! The attribute `bailiwick` of the context is the server's: [`ServerContext`] is put there, as far
-//! as the schema declares it, and a caller who sends it is refused. JSON is taken as parsed values;
-//! `serde_json`, which bounds nesting to 128 levels, is what bounds the depth of a context.
+//! Reading a request: action, principal, resource, then context.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RequestValidationError, Schema};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{
+use super::{QueryProblem, QueryProblemKind, SERVER_CONTEXT, ServerContext, context, problem::escape};
+use crate::policy::{
     Snapshot,
     engine::{AttributeShape, ValueShape},
 };
-use crate::base::Millis;
-
-/// The attribute of the context that belongs to the server.
-pub const SERVER_CONTEXT: &str = "bailiwick";
-
-/// What is wrong with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum QueryProblemKind {
-    /// The value has not the form of an entity, an action or a context.
-    Malformed,
-    /// The schema declares no such action.
-    UnknownAction,
-    /// The schema declares no such entity type, or no such member of an enumerated type.
-    UnknownType,
-    /// The action is not one for principals or resources of this type.
-    NotApplicable,
-    /// The context does not fit what the schema declares for the action.
-    Context,
-    /// The context has the attribute that belongs to the server.
-    ReservedContext,
-    /// An entity of the request does not fit the schema.
-    Entity,
-    /// More entities, or more ancestors, than a request may have.
-    TooLarge,
-}
-
-/// A request that cannot be asked, and where it is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{message}")]
-pub struct QueryProblem {
-    /// JSON pointer into the request (RFC 6901), such as `/context/mfa`.
-    pub pointer: String,
-    /// What kind of problem it is.
-    pub kind: QueryProblemKind,
-    /// What is wrong, for the caller.
-    pub message: String,
-}
-
-impl QueryProblem {
-    pub(super) fn new(
-        pointer: impl Into<String>,
-        kind: QueryProblemKind,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { pointer: pointer.into(), kind, message: message.into() }
-    }
-}
 
 /// The parts of a request as JSON.
 ///
@@ -82,60 +25,6 @@ pub struct RequestParts<'a> {
     pub resource: &'a Value,
     /// Under which circumstances; absent is empty.
     pub context: Option<&'a Value>,
-}
-
-/// What the server knows of a request by itself. What is `None` is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerContext {
-    /// The time of the request.
-    pub now: Option<Millis>,
-    /// The address of the client.
-    pub ip: Option<IpAddr>,
-    /// How the user proved who they are (RFC 8176).
-    pub amr: Option<Vec<String>>,
-    /// When they did.
-    pub auth_time: Option<Millis>,
-    /// The session.
-    pub session_id: Option<String>,
-    /// The client program.
-    pub client_id: Option<String>,
-    /// The web origin.
-    pub origin: Option<String>,
-}
-
-/// The attributes of the server's context, each with the type that a schema must declare it with.
-pub(super) fn server_attributes() -> [(&'static str, ValueShape); 7] {
-    let extension = |name: &str| ValueShape::Extension(name.to_owned());
-    [
-        ("now", extension("datetime")),
-        ("ip", extension("ipaddr")),
-        ("amr", ValueShape::Texts),
-        ("auth_time", extension("datetime")),
-        ("session_id", ValueShape::Text),
-        ("client_id", ValueShape::Text),
-        ("origin", ValueShape::Text),
-    ]
-}
-
-impl ServerContext {
-    fn value(&self, attribute: &str) -> Option<Value> {
-        let moment = |at: Millis| extension("datetime", &at.to_string());
-        match attribute {
-            "now" => self.now.map(moment),
-            "ip" => self.ip.map(|ip| extension("ip", &ip.to_string())),
-            "amr" => self.amr.as_ref().map(|amr| json!(amr)),
-            "auth_time" => self.auth_time.map(moment),
-            "session_id" => self.session_id.as_ref().map(|id| json!(id)),
-            "client_id" => self.client_id.as_ref().map(|id| json!(id)),
-            "origin" => self.origin.as_ref().map(|origin| json!(origin)),
-            _ => None,
-        }
-    }
-}
-
-/// A value of an extension type in Cedar's JSON form.
-pub(super) fn extension(function: &str, argument: &str) -> Value {
-    json!({"__extn": {"fn": function, "arg": argument}})
 }
 
 /// A request that fits the schema of its snapshot.
@@ -201,7 +90,7 @@ impl Query {
         &self.context
     }
 
-    pub(super) fn request(&self) -> &Request {
+    pub(in crate::policy) fn request(&self) -> &Request {
         &self.request
     }
 }
@@ -266,7 +155,7 @@ impl Snapshot {
             let known = shape.keys().filter_map(|name| Some((name.clone(), server.value(name)?)));
             context.insert(SERVER_CONTEXT.to_owned(), Value::Object(known.collect()));
         }
-        let fitted = self.fit_context(&action, Value::Object(context))?;
+        let fitted = context::fit(self, &action, context)?;
         Query::build(principal, action, resource, fitted, Some(self.schema()))
     }
 
@@ -275,40 +164,6 @@ impl Snapshot {
             ValueShape::Record(attributes) => Some(attributes),
             _ => None,
         }
-    }
-
-    fn fit_context(&self, action: &EntityUid, json: Value) -> Result<(Context, Value), QueryProblem> {
-        let parse = |json: &Value| {
-            Context::from_json_value(json.clone(), Some((self.schema(), action)))
-                .map_err(|error| chain(&error))
-        };
-        let problem = |key: Option<&str>, message: String| {
-            let pointer =
-                key.map_or_else(|| "/context".to_owned(), |key| format!("/context/{}", escape(key)));
-            QueryProblem::new(pointer, QueryProblemKind::Context, message)
-        };
-        let message = match parse(&json) {
-            Ok(context) => return Ok((context, json)),
-            Err(message) => message,
-        };
-        let (Value::Object(given), Some(declared)) = (&json, self.context_of(action)) else {
-            return Err(problem(None, message));
-        };
-        if let Some(key) = given.keys().find(|key| !declared.contains_key(*key)) {
-            return Err(problem(Some(key), format!("the context of `{action}` has no attribute `{key}`")));
-        }
-        let missing =
-            |(name, shape): &(&String, &AttributeShape)| shape.required && !given.contains_key(*name);
-        if let Some((name, _)) = declared.iter().find(missing) {
-            return Err(problem(Some(name), format!("the context of `{action}` needs `{name}`")));
-        }
-        // Cedar names the first attribute that is wrong in its text only: leaving that one out changes the text.
-        let culprit = given.keys().find(|key| {
-            let mut without = given.clone();
-            without.remove(*key);
-            parse(&Value::Object(without)).err().as_ref() != Some(&message)
-        });
-        Err(problem(culprit.map(String::as_str), message))
     }
 }
 
@@ -372,24 +227,4 @@ fn scope_problem(error: &RequestValidationError, principal: &EntityUid) -> Query
         _ => ("/context", Context),
     };
     QueryProblem::new(pointer, kind, error.to_string())
-}
-
-/// A name as a token of a JSON pointer (RFC 6901 §4).
-pub(super) fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
-}
-
-/// An error with its causes, as one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -1,0 +1,125 @@
+//! Changing a password, and signing out.
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use super::{AuthnError, AuthnService, PasswordChange, SignedIn, UserCaller};
+use crate::{
+    audit::{self, Actor},
+    base::{TenantId, UserId},
+    sessions::{Ended, Grant, NewSession, SessionError},
+    users::User,
+    write_tx,
+};
+
+impl AuthnService {
+    /// Changes the caller's password. Every session of the user ends, the caller's too, with the tokens
+    /// issued in it; with `keep_current` the caller gets a fresh one, with a new id, in the same
+    /// transaction.
+    ///
+    /// Errors: `InvalidCredentials` (the current password is wrong, or was changed meanwhile), `Password`,
+    /// `Overloaded`, `UserGone`, `Storage`, `Entropy`.
+    pub async fn change_password(
+        &self,
+        caller: &UserCaller,
+        change: &PasswordChange,
+        request_id: Option<&str>,
+    ) -> Result<Option<SignedIn>, AuthnError> {
+        let parts = &self.parts;
+        let (tenant, id) = (caller.tenant_id, caller.user_id);
+        let known = parts.users.credentials(tenant, id).await?.ok_or(AuthnError::UserGone)?;
+        let verdict = parts.passwords.verify(&change.current, known.phc.as_ref()).await?;
+        let Some(old) = known.phc.as_ref().filter(|_| verdict.matches) else {
+            return Err(AuthnError::InvalidCredentials);
+        };
+        let user = &known.user;
+        let context =
+            [&*user.email, user.username.as_deref().unwrap_or(""), user.name.as_deref().unwrap_or("")];
+        parts.rules.check(change.new.expose_secret(), &context)?;
+        let new = parts.passwords.hash(&change.new).await?;
+        let name = id.to_string();
+        let actor = Actor { name: &name, request_id };
+        let done = write_tx!(parts.db, "authn.change_password", |tx| -> Result<
+            (Ended, Option<Grant>),
+            AuthnError,
+        > {
+            if !parts.users.replace_phc_in(tx, tenant, id, old, &new).await? {
+                return Err(AuthnError::InvalidCredentials);
+            }
+            let epoch = parts.users.bump_epoch_in(tx, tenant, id).await?;
+            let ended =
+                parts.sessions.revoke_all_in(tx, (tenant, id), epoch, "password_changed", actor).await?;
+            let entry = actor.does(tenant, "password_changed", &name, json!({}));
+            audit::record(tx, parts.clock.now(), &*parts.entropy, entry).await?;
+            if !change.keep_current {
+                return Ok((ended, None));
+            }
+            let fresh = NewSession { epoch, ..self.session_for(user) };
+            Ok((ended, Some(parts.sessions.open_in(tx, &fresh, &change.client, actor).await?)))
+        });
+        let (ended, grant) = done?;
+        parts.sessions.announce(&ended).await;
+        let Some(grant) = grant else { return Ok(None) };
+        parts.sessions.warm(&grant.session).await;
+        let user = User { token_epoch: grant.session.epoch, ..known.user };
+        self.signed_in(user, grant).await.map(Some)
+    }
+
+    /// Signs out: ends the caller's session, and that of the refresh token, which is enough by itself
+    /// when the access token has run out. With `all`, ends every session of the user. What is ended
+    /// already, or was never there, is no error.
+    ///
+    /// Errors: `Storage`, `Entropy`.
+    pub async fn logout(
+        &self,
+        caller: Option<&UserCaller>,
+        refresh: Option<&str>,
+        all: bool,
+        request_id: Option<&str>,
+    ) -> Result<(), AuthnError> {
+        let mut sessions = Vec::new();
+        if let Some(caller) = caller {
+            sessions.push((caller.tenant_id, caller.user_id, caller.session_id));
+        }
+        if let Some(refresh) = refresh {
+            match self.parts.sessions.session_of(refresh).await {
+                Ok(session) => sessions.push((session.tenant_id, session.user_id, session.id)),
+                Err(SessionError::RefreshInvalid | SessionError::Revoked) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        sessions.dedup();
+        for (tenant, user, session) in sessions {
+            if all {
+                self.end_all(tenant, user, "signed_out_everywhere", request_id).await?;
+                continue;
+            }
+            let name = user.to_string();
+            let actor = Actor { name: &name, request_id };
+            match self.parts.sessions.revoke(tenant, user, session, "signed_out", actor).await {
+                Ok(()) | Err(SessionError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends everything that was issued to a user, by a new epoch.
+    async fn end_all(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        reason: &str,
+        request_id: Option<&str>,
+    ) -> Result<(), AuthnError> {
+        let parts = &self.parts;
+        let name = user.to_string();
+        let actor = Actor { name: &name, request_id };
+        let ended = write_tx!(parts.db, "authn.end_all", |tx| -> Result<Ended, AuthnError> {
+            let epoch = parts.users.bump_epoch_in(tx, tenant, user).await?;
+            Ok(parts.sessions.revoke_all_in(tx, (tenant, user), epoch, reason, actor).await?)
+        })?;
+        parts.sessions.announce(&ended).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Why somebody is not signed in, up or out.
+
+use super::{PasswordError, PasswordProblem};
+use crate::{
+    audit::AuditError,
+    base::EntropyError,
+    roles::RoleError,
+    sessions::SessionError,
+    storage::{Retryable, StorageError},
+    tokens::TokenError,
+    users::UserError,
+};
+
+/// An authentication that did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthnError {
+    /// No such user and password. Says nothing else, on purpose.
+    #[error("the user name or the password is wrong")]
+    InvalidCredentials,
+    /// The password is right, but the user is kept out for a while.
+    #[error("the account is locked")]
+    AccountLocked,
+    /// The password is right, but an administrator keeps the user out.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// The password is right, but the account waits for its address to be proven.
+    #[error("the e-mail address is not verified yet")]
+    EmailUnverified,
+    /// Too many passwords are being hashed; come back in a moment.
+    #[error("too many passwords are being checked")]
+    Overloaded,
+    /// Strangers may not sign up here.
+    #[error("sign-up is closed")]
+    RegistrationClosed,
+    /// The address is taken, and the configuration lets that be said.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// The user name is taken, and the configuration lets that be said.
+    #[error("the user name is taken")]
+    UsernameTaken,
+    /// The new password does not follow the rules.
+    #[error(transparent)]
+    Password(#[from] PasswordProblem),
+    /// The setup token is not the one that was printed, or was used.
+    #[error("the setup token is not valid")]
+    SetupTokenInvalid,
+    /// There is an administrator already.
+    #[error("the installation is set up already")]
+    AlreadySetUp,
+    /// The caller's user is no more.
+    #[error("the user does not exist any more")]
+    UserGone,
+    /// The access token is not accepted.
+    #[error(transparent)]
+    Token(TokenError),
+    /// The session or refresh token is not accepted.
+    #[error(transparent)]
+    Session(SessionError),
+    /// A role could not be granted.
+    #[error(transparent)]
+    Role(RoleError),
+    /// The database failed: neither an allow nor a 401.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// There is no randomness for an id or a secret.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+impl Retryable for AuthnError {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Infrastructure keeps its own variant, whichever domain it came through.
+macro_rules! lift {
+    ($error:ident, $variant:ident) => {
+        impl From<$error> for AuthnError {
+            fn from(error: $error) -> Self {
+                match error {
+                    $error::Storage(error) => Self::Storage(error),
+                    $error::Entropy(error) => Self::Entropy(error),
+                    error => Self::$variant(error),
+                }
+            }
+        }
+    };
+}
+lift!(TokenError, Token);
+lift!(SessionError, Session);
+lift!(RoleError, Role);
+
+impl From<AuditError> for AuthnError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Storage(error) => Self::Storage(error),
+            AuditError::Entropy(error) => Self::Entropy(error),
+        }
+    }
+}
+
+impl From<UserError> for AuthnError {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::EmailTaken => Self::EmailTaken,
+            UserError::UsernameTaken => Self::UsernameTaken,
+            UserError::NotFound => Self::UserGone,
+            UserError::Storage(error) => Self::Storage(error),
+            UserError::Entropy(error) => Self::Entropy(error),
+        }
+    }
+}
+
+impl From<PasswordError> for AuthnError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Overloaded => Self::Overloaded,
+            PasswordError::Entropy(error) => Self::Entropy(error),
+        }
+    }
+}

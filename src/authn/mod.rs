@@ -1,0 +1,35 @@
+//! Signing up, in, on and out: who is calling, and how they proved it.
+//!
+//! | use case | costs | ends in |
+//! |---|---|---|
+//! | register | one hash | a user, or the same answer for a known address |
+//! | login | one hash, on every path | a session, its first tokens |
+//! | refresh | none | the next refresh token, a new access token |
+//! | identify | none | [`Caller`] |
+//! | change password | two hashes | a new epoch: every session is over |
+//! | logout | none | one session over, or all |
+//! | set up | one hash | the first administrator |
+//!
+//! - INVARIANT: a failed login is [`AuthnError::InvalidCredentials`] after exactly one hash, whether the
+//!   user is unknown, has no password, is locked or typed a wrong one (threat T9). What is the matter with
+//!   an account is told only after its right password (identity.md C20).
+//! - INVARIANT: no hash is computed inside a transaction.
+//! - Hashing runs in a bounded pool of threads; when its queue is full the answer is
+//!   [`AuthnError::Overloaded`], at once (threat T10).
+//!
+//! Besides its table this imports `users`, `roles`, `sessions`, `tokens` and `audit`.
+
+mod account;
+mod error;
+mod model;
+mod passwords;
+mod rules;
+mod service;
+mod setup;
+mod store;
+
+pub use error::AuthnError;
+pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
+pub use passwords::{PasswordError, Passwords, Verdict};
+pub use rules::{PasswordProblem, PasswordRules};
+pub use service::{AuthnParts, AuthnService};

@@ -1,0 +1,115 @@
+//! What is asked and answered.
+
+use secrecy::SecretString;
+
+use crate::{
+    base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
+    sessions::{ClientInfo, LiveSession},
+    tokens::{AccessClaims, AccessToken},
+    users::{DisplayName, Email, User, Username},
+};
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Nobody said who they are.
+    Anonymous,
+    /// A user with a live session.
+    User(Box<UserCaller>),
+}
+
+/// A user with a live session.
+#[derive(Debug, Clone)]
+pub struct UserCaller {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's tenant.
+    pub tenant_id: TenantId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The device of the session.
+    pub device_id: DeviceId,
+    /// How the user proved who they are (RFC 8176).
+    pub amr: Vec<String>,
+    /// When.
+    pub auth_time: Millis,
+    /// All that the token says.
+    pub claims: AccessClaims,
+}
+
+impl UserCaller {
+    /// The caller that live `claims` name.
+    #[must_use]
+    pub fn of(claims: AccessClaims) -> Self {
+        Self {
+            user_id: claims.sub,
+            tenant_id: claims.tid,
+            session_id: claims.sid,
+            device_id: claims.did,
+            amr: claims.amr.clone(),
+            auth_time: Millis(claims.auth_time.saturating_mul(1000)),
+            claims,
+        }
+    }
+}
+
+/// A sign-up.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// Unique in the tenant.
+    pub email: Email,
+    /// Unique in the tenant.
+    pub username: Option<Username>,
+    /// A name to show.
+    pub name: Option<DisplayName>,
+    /// The password to be.
+    pub password: SecretString,
+}
+
+/// What a sign-up came to.
+#[derive(Debug, Clone)]
+pub enum Registered {
+    /// The user was made, and may be named.
+    Created(Box<User>),
+    /// It may have been, or the address was known: the answer does not say (R12).
+    Accepted,
+}
+
+/// A sign-in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// An e-mail address or a user name, as typed.
+    pub identifier: String,
+    /// The password, as typed.
+    pub password: SecretString,
+    /// Where it comes from.
+    pub client: ClientInfo,
+}
+
+/// A change of password.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    /// The password that is to be replaced.
+    pub current: SecretString,
+    /// The password to be.
+    pub new: SecretString,
+    /// Whether the caller gets a fresh session; all old ones end in any case.
+    pub keep_current: bool,
+    /// Where the change comes from.
+    pub client: ClientInfo,
+}
+
+/// A session, its tokens, and whose they are.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The user.
+    pub user: User,
+    /// Names of the roles granted to the user.
+    pub roles: Vec<String>,
+    /// The session.
+    pub session: LiveSession,
+    /// For requests.
+    pub access: AccessToken,
+    /// For the next access token.
+    pub refresh: PlainToken,
+}

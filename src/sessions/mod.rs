@@ -1,0 +1,42 @@
+//! Sessions: one sign-in on one device, from login to logout.
+//!
+//! ```text
+//!          rotate (each refresh: version + 1)
+//!            ┌──┐
+//! open ──→ live ─┴─→ ended: revoked · reuse proven · user's epoch moved on · unused too long · too old
+//! ```
+//! SQL is the truth. What makes it fast is a hot copy in [`Kv`](crate::kv::Kv) and two maps in memory; what
+//! makes that safe is that neither can make a dead session live for longer than one poll:
+//!
+//! | where | says | reaches other nodes by |
+//! |---|---|---|
+//! | `sessions`, `users.token_epoch` | the truth | – |
+//! | `revocations` | news of the last minutes | a poll every few seconds |
+//! | [`Bus`](crate::bus::Bus) | "look again" | at once; may be lost or forged, so it only sends us to SQL |
+//! | hot copy | a session that was live, tagged | shared, if `Kv` is |
+//!
+//! - INVARIANT: a refresh token that was used twice, outside the retry window, ends its session; one that
+//!   we cannot prove to have issued changes nothing (identity.md §2.4, threat T13).
+//! - INVARIANT: a session whose epoch is not its user's is dead, whatever else is written anywhere. The
+//!   epoch is compared in the statement that opens, and in the one that rotates.
+//! - While `Kv` is away, sessions are read from SQL. While SQL is away nothing is live and nothing is
+//!   revoked: the answer is [`SessionError::Storage`].
+//!
+//! Statements here read `users.token_epoch`, `users.status` and `tenants.status`: the comparison must be
+//! part of the statement that writes. They write neither table.
+
+mod epoch;
+mod error;
+mod follow;
+mod hot;
+mod model;
+mod refresh;
+mod revoke;
+mod rotate;
+mod service;
+mod store;
+
+pub use error::SessionError;
+pub use hot::{KeySalt, SaltError, session_key};
+pub use model::{ClientInfo, Ended, Grant, LiveSession, NewSession, Session, SessionSettings};
+pub use service::{SessionParts, SessionService};
