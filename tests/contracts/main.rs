@@ -11,9 +11,12 @@
 mod support;
 
 mod audit;
+mod authn;
 mod bus;
+mod identity;
 mod kv;
 mod roles;
+mod sessions;
 mod storage;
 mod tokens;
 mod users;
