@@ -260,6 +260,8 @@ both! {
         assert!(node.authn.ensure_setup_token().await.unwrap().is_none());
         let last = node.roles.revoke(TENANT, made[0].id, &"super_admin".parse().unwrap(), CLI).await;
         assert!(matches!(last, Err(RoleError::LastAdministrator)));
+        let locked = node.authn.set_user_status(TENANT, made[0].id, UserStatus::Locked, CLI).await;
+        assert!(matches!(locked, Err(AuthnError::Role(RoleError::LastAdministrator))));
         node.login(&made[0].email).await;
     }
 

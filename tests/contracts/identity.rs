@@ -58,10 +58,14 @@ impl World {
     }
 
     pub(crate) async fn node_with(&self, registration: RegistrationConfig, bus: Bus) -> Node {
+        let kv = Kv::memory(Arc::clone(&self.clock) as Arc<dyn Clock>, 1 << 20);
+        self.node_on(registration, bus, kv).await
+    }
+
+    pub(crate) async fn node_on(&self, registration: RegistrationConfig, bus: Bus, kv: Kv) -> Node {
         let (db, master) = (self.test.db.clone(), MasterKey::new([5; 32]));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let kv = Kv::memory(Arc::clone(&clock), 1 << 20);
         let users = UserService::new(db.clone(), Arc::clone(&clock), Arc::clone(&entropy));
         let roles = RoleService::new(db.clone(), Arc::clone(&clock), Arc::clone(&entropy));
         let tokens =

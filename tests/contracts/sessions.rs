@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use bailiwick::{
     audit::Actor,
     authn::AuthnError,
-    base::{OsEntropy, PlainToken, SessionId},
+    base::{Clock, Entropy, Millis, OsEntropy, PlainToken, SeededEntropy, SessionId},
     bus::{Bus, Event, Topic},
     config::RegistrationConfig,
-    kv::Kv,
+    kv::{Kv, RedisOptions},
     sessions::{ClientInfo, KeySalt, NewSession, SessionError, session_key},
     storage::Run as _,
     users::UserStatus,
@@ -166,10 +166,12 @@ both! {
         let user = node.sign_up(MAIL).await;
         for status in [UserStatus::Locked, UserStatus::Disabled, UserStatus::Pending] {
             let signed_in = node.login(MAIL).await;
-            node.users.set_status(TENANT, user.id, status, CLI).await.unwrap();
+            node.authn.set_user_status(TENANT, user.id, status, CLI).await.unwrap();
+            refused!(node.caller(&signed_in).await, Revoked);
             refused!(node.refresh(signed_in.refresh.expose()).await, Revoked);
             refused!(world.node().await.caller(&signed_in).await, Revoked);
-            node.users.set_status(TENANT, user.id, UserStatus::Active, CLI).await.unwrap();
+            node.authn.set_user_status(TENANT, user.id, UserStatus::Active, CLI).await.unwrap();
+            refused!(node.caller(&signed_in).await, Revoked);
         }
         let signed_in = node.login(MAIL).await;
         let done = write_tx!(node.db, "test.suspend", |tx| -> Result<u64, SessionError> {
@@ -337,25 +339,113 @@ both! {
 #[tokio::test]
 async fn a_lost_kv_costs_only_time() {
     let world = World::new(crate::support::Backend::Embedded).await.unwrap();
-    let node = world.node().await;
-    node.sign_up(MAIL).await;
+    let nowhere = RedisOptions {
+        url: SecretString::from("redis://127.0.0.1:1"),
+        prefix: "auth:".to_owned(),
+        timeout: Duration::from_millis(50),
+    };
+    let kv = Kv::redis(&nowhere, Arc::clone(&world.clock) as Arc<dyn Clock>).await.unwrap();
+    let node = world.node_on(RegistrationConfig::default(), Bus::local(), kv).await;
+    let user = node.sign_up(MAIL).await;
     let signed_in = node.login(MAIL).await;
     node.sessions.pull().await.unwrap();
-    let key = session_key(
-        signed_in.user.id,
-        signed_in.session.device_id,
-        &KeySalt::new(SecretString::from(SALT)).unwrap(),
-    );
-    assert!(node.kv.delete(&key).await.unwrap());
     assert!(node.caller(&signed_in).await.is_ok());
-    assert!(
-        matches!(&node.kv, Kv::Memory(_)) && node.kv.get(&key).await.unwrap().is_some(),
-        "written through again"
-    );
+    let signed_in = node.refresh(signed_in.refresh.expose()).await.unwrap();
+    assert!(node.caller(&signed_in).await.is_ok());
+    node.sessions.revoke(TENANT, user.id, signed_in.session.id, "signed_out", CLI).await.unwrap();
+    refused!(node.caller(&signed_in).await, Revoked);
+    refused!(node.refresh(signed_in.refresh.expose()).await, Revoked);
 }
 
-fn world_now(world: &World) -> bailiwick::base::Millis {
-    bailiwick::base::Clock::now(&*world.clock)
+/// Two nodes on one Redis: the hot copy is shared, and so is its end.
+#[tokio::test]
+async fn nodes_share_hot_copies() {
+    let Some(url) = crate::support::redis_url() else { return };
+    let world = World::new(crate::support::Backend::Embedded).await.unwrap();
+    let shared = RedisOptions {
+        url: SecretString::from(url),
+        prefix: format!("auth-{}:", crate::support::unique()),
+        timeout: Duration::from_secs(1),
+    };
+    let kv = Kv::redis(&shared, Arc::clone(&world.clock) as Arc<dyn Clock>).await.unwrap();
+    let a = world.node_on(RegistrationConfig::default(), Bus::local(), kv.clone()).await;
+    let b = world.node_on(RegistrationConfig::default(), Bus::local(), kv).await;
+    let user = a.sign_up(MAIL).await;
+    let signed_in = a.login(MAIL).await;
+    b.sessions.pull().await.unwrap();
+    assert!(b.caller(&signed_in).await.is_ok());
+    a.sessions.revoke(TENANT, user.id, signed_in.session.id, "signed_out", CLI).await.unwrap();
+    refused!(b.caller(&signed_in).await, Revoked);
+}
+
+/// What a history of refreshes, replays and ends does to a session, beside what it should do.
+struct Model {
+    issued: Vec<String>,
+    rotated_at: Millis,
+    is_live: bool,
+}
+
+impl Model {
+    fn expected(&self, at: usize, now: Millis) -> &'static str {
+        let newest = self.issued.len() - 1;
+        match newest - at {
+            _ if !self.is_live => "revoked",
+            0 => "next",
+            1 if now.since(self.rotated_at) <= secs(30) => "same",
+            _ => "reused",
+        }
+    }
+}
+
+both! {
+    /// T13, T14: over any history, each token does what its place in the chain says.
+    async fn t13_histories(backend: Backend) {
+        let Some(world) = World::new(backend).await else { return };
+        let node = world.node().await;
+        let user = node.sign_up(MAIL).await;
+        let dice = SeededEntropy::new(11);
+        let roll = |sides: usize| usize::from((&dice as &dyn Entropy).bytes::<1>().unwrap()[0]) % sides;
+        for _ in 0..6 {
+            let first = node.login(MAIL).await;
+            let mut model = Model {
+                issued: vec![first.refresh.expose().to_owned()],
+                rotated_at: world_now(&world),
+                is_live: true,
+            };
+            for _ in 0..12 {
+                world.clock.advance(secs([0, 1, 29, 31][roll(4)]));
+                if roll(16) == 0 {
+                    node.authn.set_user_status(TENANT, user.id, UserStatus::Locked, CLI).await.unwrap();
+                    node.authn.set_user_status(TENANT, user.id, UserStatus::Active, CLI).await.unwrap();
+                    model.is_live = false;
+                }
+                let newest = model.issued.len() - 1;
+                let at = newest - [0, 0, 0, 1, 1, 2][roll(6)].min(newest);
+                let expected = model.expected(at, world_now(&world));
+                let answer = node.refresh(&model.issued[at]).await;
+                let found = match &answer {
+                    Ok(next) if next.refresh.expose() == model.issued[newest] => "same",
+                    Ok(_) => "next",
+                    Err(AuthnError::Session(SessionError::Revoked)) => "revoked",
+                    Err(AuthnError::Session(SessionError::RefreshReused)) => "reused",
+                    Err(_) => "other",
+                };
+                assert_eq!(found, expected, "{answer:?}");
+                match (found, answer) {
+                    ("next", Ok(next)) => {
+                        model.issued.push(next.refresh.expose().to_owned());
+                        model.rotated_at = world_now(&world);
+                    }
+                    ("reused", _) => model.is_live = false,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn world_now(world: &World) -> Millis {
+    world.clock.now()
 }
 
 fn base62(mut number: u32) -> String {
