@@ -13,13 +13,16 @@ mod source;
 mod support;
 
 mod audit;
+mod authn;
 mod bus;
+mod identity;
 mod kv;
 mod policy;
 mod roles;
 mod roles;
 mod schema;
 mod serve;
+mod sessions;
 mod storage;
 mod texts;
 mod tokens;
