@@ -90,15 +90,19 @@ fn examples_missing(operation: &Value) -> Vec<String> {
     let responses = operation["responses"].as_object().into_iter().flatten();
     let answers = responses.map(|(status, response)| (format!("the answer {status}"), response));
     let asked = operation.get("requestBody").map(|body| ("the body".to_owned(), body));
-    let mut missing = Vec::new();
+    let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
     for (what, body) in answers.chain(asked) {
         let Some(media) = body["content"].get("application/json") else { continue };
         let shown = ["example", "examples"].iter().any(|key| media.get(*key).is_some());
-        if !shown && !schema_has_example(&media["schema"]) {
-            missing.push(format!("{what} has no example"));
+        let schema = media["schema"].to_string();
+        if shown || schema_has_example(&media["schema"]) {
+            seen.insert(schema);
+        } else {
+            missing.push((schema, format!("{what} has no example")));
         }
     }
-    missing
+    // One answer shows for all that have its schema, such as 200 and 201 of the same thing.
+    missing.into_iter().filter(|(schema, _)| !seen.contains(schema)).map(|(_, what)| what).collect()
 }
 
 /// Whether a schema, or the one that it refers to, shows an example of itself or of a field.
