@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `bailiwick` command.
+
+fn main() -> std::process::ExitCode {
+    bailiwick::cli::run(std::env::args_os())
+}

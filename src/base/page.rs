@@ -56,7 +56,10 @@ impl Cursor {
     /// Errors: [`CursorError`] for any other text.
     pub fn decode(text: &str) -> Result<Self, CursorError> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
-        String::from_utf8(bytes).map(Self).map_err(|_| CursorError)
+        match String::from_utf8(bytes) {
+            Ok(key) if !key.contains('\0') => Ok(Self(key)), // Postgres takes no NUL in a text
+            _ => Err(CursorError),
+        }
     }
 
     /// The text to hand out.

@@ -3,70 +3,101 @@
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
-/// Listeners, limits and what is trusted in front of us.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServerConfig {
-    /// Listener of the public API.
-    pub public_addr: SocketAddr,
-    /// Listener for services inside the trusted network: the public API and the internal routes.
-    pub internal_addr: SocketAddr,
-    /// Listener for health checks.
-    pub admin_addr: SocketAddr,
-    /// How callers reach the public listener, without a trailing slash. Default: `http://` and `public_addr`.
-    pub public_url: Option<String>,
-    /// Networks whose `X-Forwarded-For` and `X-Request-Id` are believed. Default: nobody.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Origins that browsers may call from. Default: none, so no CORS headers at all.
-    pub cors_origins: Vec<String>,
-    /// Largest request body, bytes.
-    pub body_limit_bytes: usize,
-    /// Largest body of `/v1/authorize` and of a published bundle, bytes.
-    pub large_body_limit_bytes: usize,
-    /// Time to send a request's headers, seconds.
-    pub header_timeout_secs: u64,
-    /// Time to send a request's body, seconds.
-    pub body_timeout_secs: u64,
-    /// Time to answer, seconds.
-    pub request_timeout_secs: u64,
-    /// Open connections a listener accepts at once.
-    pub max_connections: usize,
-    /// Time that requests under way are given at shutdown, seconds.
-    pub drain_timeout_secs: u64,
-}
+use super::{Problems, origin::check_origin, section::section};
 
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            public_addr: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            internal_addr: SocketAddr::from(([127, 0, 0, 1], 8081)),
-            admin_addr: SocketAddr::from(([127, 0, 0, 1], 8082)),
-            public_url: None,
-            trusted_proxies: Vec::new(),
-            cors_origins: Vec::new(),
-            body_limit_bytes: 64 * 1024,
-            large_body_limit_bytes: 1024 * 1024,
-            header_timeout_secs: 5,
-            body_timeout_secs: 10,
-            request_timeout_secs: 15,
-            max_connections: 10_000,
-            drain_timeout_secs: 20,
-        }
+section! {
+    /// Listeners, limits and what is trusted in front of us.
+    struct ServerConfig in "server" {
+        /// Listener of the public API.
+        public_addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+        /// Listener for services inside the trusted network: the public API and the internal routes.
+        internal_addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8081)),
+        /// Listener for health checks.
+        admin_addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8082)),
+        /// How callers reach the public listener, without a trailing slash. Default: `http://` and
+        /// `public_addr`, or `localhost` where that is every address.
+        public_url: Option<String> = None,
+        /// Networks whose `X-Forwarded-For` and `X-Request-Id` are believed. Default: nobody.
+        trusted_proxies: Vec<IpNet> = Vec::new(),
+        /// Origins that browsers may call from. Default: none, so no CORS headers at all.
+        cors_origins: Vec<String> = Vec::new(),
+        /// Largest request body, bytes.
+        body_limit_bytes: usize = 64 * 1024,
+        /// Largest body of `/v1/authorize`, bytes.
+        large_body_limit_bytes: usize = 1024 * 1024,
+        /// Largest body that publishes a policy version, bytes.
+        bundle_limit_bytes: usize = 32 * 1024 * 1024,
+        /// Time to send a request's headers, seconds.
+        header_timeout_secs: u64 = 5,
+        /// Time to send a request's body, seconds.
+        body_timeout_secs: u64 = 10,
+        /// Time to answer, seconds.
+        request_timeout_secs: u64 = 15,
+        /// Open connections a listener accepts at once.
+        max_connections: usize = 10_000,
+        /// Time that requests under way are given at shutdown, seconds.
+        drain_timeout_secs: u64 = 20,
     }
 }
 
-/// Swagger UI.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DocsConfig {
-    /// Whether `/docs` and `/openapi.json` are served.
-    pub enabled: bool,
+section! {
+    /// Swagger UI.
+    struct DocsConfig in "docs" {
+        /// Whether `/docs` and `/openapi.json` are served.
+        enabled: bool = true,
+    }
 }
 
-impl Default for DocsConfig {
-    fn default() -> Self {
-        Self { enabled: true }
+impl ServerConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        if let Some(url) = &self.public_url {
+            check_origin(found, "server.public_url", url);
+        }
+        for origin in &self.cors_origins {
+            check_origin(found, "server.cors_origins", origin);
+        }
+        let addresses = [
+            ("server.internal_addr", self.internal_addr, [self.public_addr, self.admin_addr]),
+            ("server.admin_addr", self.admin_addr, [self.public_addr, self.internal_addr]),
+        ];
+        for (key, address, others) in addresses {
+            if address.port() != 0 && others.contains(&address) {
+                found.add(key, format!("`{address}` is the address of another listener too"));
+            }
+        }
+        found.within("server.body_limit_bytes", self.body_limit_bytes as u64, 1..=1 << 30);
+        let (small, large) = (self.body_limit_bytes, self.large_body_limit_bytes);
+        found.within("server.large_body_limit_bytes", large as u64, small as u64..=1 << 30);
+        found.within("server.bundle_limit_bytes", self.bundle_limit_bytes as u64, small as u64..=1 << 30);
+        for (key, seconds) in [
+            ("server.header_timeout_secs", self.header_timeout_secs),
+            ("server.body_timeout_secs", self.body_timeout_secs),
+            ("server.request_timeout_secs", self.request_timeout_secs),
+        ] {
+            found.within(key, seconds, 1..=3600);
+        }
+        found.within("server.drain_timeout_secs", self.drain_timeout_secs, 0..=3600);
+        found.within("server.max_connections", self.max_connections as u64, 1..=1_000_000);
+    }
+
+    pub(super) fn weaknesses(&self, found: &mut Problems) {
+        if !self.public_addr.ip().is_loopback() {
+            match &self.public_url {
+                Some(url) if url.starts_with("https://") => {}
+                Some(url) => found.add(
+                    "server.public_url",
+                    format!("`{url}` is not https while the public listener is open to the network"),
+                ),
+                None => found.add(
+                    "server.public_url",
+                    "not set while the public listener is open to the network: tokens would name an issuer \
+                     that other machines cannot reach",
+                ),
+            }
+        }
+        if self.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
+            found.add("server.trusted_proxies", "every caller is believed about its own address");
+        }
     }
 }

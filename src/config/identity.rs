@@ -1,96 +1,150 @@
 //! `[tokens]`, `[sessions]`, `[passwords]` and `[registration]`.
 
-use serde::{Deserialize, Serialize};
+use super::{Problems, origin::check_origin, section::section};
 
-/// Access tokens (RFC 9068).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TokensConfig {
-    /// `iss` of every token; no trailing slash, never changed. Default: `server.public_url`.
-    pub issuer: Option<String>,
-    /// `aud` of access tokens. Default: the issuer.
-    pub audience: Option<String>,
-    /// Life of an access token, seconds.
-    pub access_ttl_secs: u64,
-    /// Clock difference that is forgiven, seconds.
-    pub leeway_secs: u64,
-}
+/// Longest life that a setting can give, seconds: ten years.
+const LONGEST_SECS: u64 = 315_360_000;
+/// Memory in KiB times passes below which argon2id is weaker than the least that OWASP recommends.
+const LEAST_ARGON2_WORK: u64 = 7_168 * 5;
 
-impl Default for TokensConfig {
-    fn default() -> Self {
-        Self { issuer: None, audience: None, access_ttl_secs: 900, leeway_secs: 5 }
+section! {
+    /// Access tokens (RFC 9068).
+    struct TokensConfig in "tokens" {
+        /// `iss` of every token; no trailing slash, never changed. Default: `server.public_url`.
+        issuer: Option<String> = None,
+        /// `aud` of access tokens. Default: the issuer.
+        audience: Option<String> = None,
+        /// Life of an access token, seconds.
+        access_ttl_secs: u64 = 900,
+        /// Clock difference that is forgiven, seconds.
+        leeway_secs: u64 = 5,
     }
 }
 
-/// Sessions and refresh tokens.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SessionsConfig {
-    /// Life of an unused session, seconds; each refresh begins it anew.
-    pub idle_ttl_secs: u64,
-    /// Life of a session however much it is used, seconds.
-    pub absolute_ttl_secs: u64,
-    /// How long a refresh token that was just used gives the same successor again, seconds (0 to 600).
-    pub refresh_grace_secs: u64,
-    /// How often a node pulls revocations that the bus may have lost, seconds.
-    pub revocation_poll_secs: u64,
+section! {
+    /// Sessions and refresh tokens.
+    struct SessionsConfig in "sessions" {
+        /// Life of an unused session, seconds; each refresh begins it anew.
+        idle_ttl_secs: u64 = 604_800,
+        /// Life of a session however much it is used, seconds.
+        absolute_ttl_secs: u64 = 2_592_000,
+        /// How long a refresh token that was just used gives the same successor again, seconds (0 to 600).
+        refresh_grace_secs: u64 = 30,
+        /// How often a node pulls revocations that the bus may have lost, seconds.
+        revocation_poll_secs: u64 = 5,
+    }
 }
 
-impl Default for SessionsConfig {
-    fn default() -> Self {
-        Self {
-            idle_ttl_secs: 604_800,
-            absolute_ttl_secs: 2_592_000,
-            refresh_grace_secs: 30,
-            revocation_poll_secs: 5,
+section! {
+    /// Password hashing (argon2id, RFC 9106) and rules (NIST SP 800-63B-4).
+    struct PasswordsConfig in "passwords" {
+        /// Memory of one hash, KiB.
+        argon2_memory_kib: u32 = 19_456,
+        /// Passes over the memory.
+        argon2_passes: u32 = 2,
+        /// Hashes computed at once. Default: one a core.
+        workers: Option<usize> = None,
+        /// Hashes that may wait for each worker before callers are told to come back.
+        queue_per_worker: usize = 8,
+        /// Shortest password, code points.
+        min_length: usize = 15,
+        /// Longest password, code points (512 bytes at most in any case).
+        max_length: usize = 128,
+    }
+}
+
+section! {
+    /// Sign-up.
+    struct RegistrationConfig in "registration" {
+        /// Whether strangers may sign up.
+        enabled: bool = true,
+        /// Whether sign-up says that an address is taken (409) and names the new user (201). When not, the
+        /// answer is the same 202 for a new and a known address (R12, C20).
+        reveal_duplicates: bool = false,
+    }
+}
+
+impl TokensConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        if let Some(issuer) = &self.issuer {
+            check_origin(found, "tokens.issuer", issuer);
+        }
+        if self.audience.as_ref().is_some_and(|audience| audience.trim().is_empty()) {
+            found.add("tokens.audience", "must not be empty");
+        }
+        found.within("tokens.access_ttl_secs", self.access_ttl_secs, 1..=86_400);
+        found.within("tokens.leeway_secs", self.leeway_secs, 0..=300);
+    }
+
+    pub(super) fn weaknesses(&self, found: &mut Problems) {
+        if self.access_ttl_secs > 3600 {
+            found.add(
+                "tokens.access_ttl_secs",
+                "services that verify tokens by themselves trust one this long",
+            );
         }
     }
 }
 
-/// Password hashing (argon2id, RFC 9106) and rules (NIST SP 800-63B-4).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PasswordsConfig {
-    /// Memory of one hash, KiB.
-    pub argon2_memory_kib: u32,
-    /// Passes over the memory.
-    pub argon2_passes: u32,
-    /// Hashes computed at once. Default: one a core.
-    pub workers: Option<usize>,
-    /// Hashes that may wait for each worker before callers are told to come back.
-    pub queue_per_worker: usize,
-    /// Shortest password, code points.
-    pub min_length: usize,
-    /// Longest password, code points (512 bytes at most in any case).
-    pub max_length: usize,
-}
+impl SessionsConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        found.within("sessions.absolute_ttl_secs", self.absolute_ttl_secs, 1..=LONGEST_SECS);
+        found.within("sessions.idle_ttl_secs", self.idle_ttl_secs, 1..=LONGEST_SECS);
+        if self.idle_ttl_secs > self.absolute_ttl_secs {
+            let limit = self.absolute_ttl_secs;
+            found.add(
+                "sessions.idle_ttl_secs",
+                format!("is over `sessions.absolute_ttl_secs`, which is {limit}"),
+            );
+        }
+        found.within("sessions.refresh_grace_secs", self.refresh_grace_secs, 0..=600);
+        found.within("sessions.revocation_poll_secs", self.revocation_poll_secs, 1..=3600);
+    }
 
-impl Default for PasswordsConfig {
-    fn default() -> Self {
-        Self {
-            argon2_memory_kib: 19_456,
-            argon2_passes: 2,
-            workers: None,
-            queue_per_worker: 8,
-            min_length: 15,
-            max_length: 128,
+    pub(super) fn weaknesses(&self, found: &mut Problems) {
+        if self.revocation_poll_secs > 60 {
+            found
+                .add("sessions.revocation_poll_secs", "a lost message lets a revoked session live this long");
         }
     }
 }
 
-/// Sign-up.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RegistrationConfig {
-    /// Whether strangers may sign up.
-    pub enabled: bool,
-    /// Whether sign-up says that an address is taken (409) and names the new user (201). When not, the
-    /// answer is the same 202 for a new and a known address (R12, C20).
-    pub reveal_duplicates: bool,
+impl PasswordsConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        found.within("passwords.argon2_memory_kib", u64::from(self.argon2_memory_kib), 8..=4 << 20);
+        found.within("passwords.argon2_passes", u64::from(self.argon2_passes), 1..=100);
+        if let Some(workers) = self.workers {
+            found.within("passwords.workers", workers as u64, 1..=1024);
+        }
+        found.within("passwords.queue_per_worker", self.queue_per_worker as u64, 1..=10_000);
+        found.within("passwords.max_length", self.max_length as u64, 1..=512);
+        found.within("passwords.min_length", self.min_length as u64, 1..=512);
+        if self.min_length > self.max_length {
+            let limit = self.max_length;
+            found.add("passwords.min_length", format!("is over `passwords.max_length`, which is {limit}"));
+        }
+    }
+
+    pub(super) fn weaknesses(&self, found: &mut Problems) {
+        if u64::from(self.argon2_memory_kib) * u64::from(self.argon2_passes) < LEAST_ARGON2_WORK {
+            found.add("passwords.argon2_memory_kib", "with so few passes a stolen hash is cheap to guess");
+        }
+        if self.min_length < 15 {
+            found.add(
+                "passwords.min_length",
+                "NIST SP 800-63B-4 asks for 15 where a password is the only factor",
+            );
+        }
+        if self.max_length < 64 {
+            found.add("passwords.max_length", "NIST SP 800-63B-4 asks to take at least 64");
+        }
+    }
 }
 
-impl Default for RegistrationConfig {
-    fn default() -> Self {
-        Self { enabled: true, reveal_duplicates: false }
+impl RegistrationConfig {
+    pub(super) fn weaknesses(&self, found: &mut Problems) {
+        if self.reveal_duplicates {
+            found.add("registration.reveal_duplicates", "strangers can learn who has an account");
+        }
     }
 }

@@ -1,65 +1,45 @@
 //! Configuration: one file per section, each a struct with its defaults, units and checks.
 //!
-//! Only `app`, `cli` and `worker` see [`Config`] whole; a service is given its own section.
+//! Layers, each over the one before: the defaults, `bailiwick.toml`, the environment
+//! (`BAILIWICK__SECTION__KEY`; a secret also as `…_FILE`, which names a file that holds it). An empty
+//! variable is as good as none. A name that is not a setting is refused in the file and in the
+//! environment alike, and every problem is reported at once, with the line or variable it comes from.
+//!
+//! Only `app`, `cli` and `worker` see [`Config`] whole; a service is given its own section. Sections are
+//! declared by one macro, so the struct, its defaults, `config print-default` and README's table are
+//! one text.
 
+mod data;
+mod environment;
+mod file;
 mod http;
 mod identity;
+mod keyring;
+mod load;
 mod log;
+mod origin;
 mod policy;
+mod problem;
+mod reference;
+mod root;
 mod secrets;
+mod section;
 mod storage;
+#[cfg(test)]
+mod tests;
 
+pub use data::DataConfig;
 pub use http::{DocsConfig, ServerConfig};
 pub use identity::{PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig};
+pub use keyring::{KeyringError, RootSecrets, make_data_folder};
+pub use load::{Loaded, load};
 pub use log::{LogConfig, LogFormat};
 pub use policy::PolicyConfig;
+pub use problem::{ConfigError, Origin, Problem};
+pub use reference::{Reference, default_toml, markdown_table, reference};
+pub use root::Config;
 pub use secrets::SecretsConfig;
+pub use section::{Key, Kind, Section};
 pub use storage::{BusKind, RedisConfig, StorageConfig};
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
-/// Everything that can be set.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Where the embedded database and generated keys live.
-    pub data: DataConfig,
-    /// Listeners, limits, proxies.
-    pub server: ServerConfig,
-    /// The page at `/docs`.
-    pub docs: DocsConfig,
-    /// The database.
-    pub storage: StorageConfig,
-    /// Shared short-lived state and messages between nodes.
-    pub redis: RedisConfig,
-    /// Policy stores.
-    pub policy: PolicyConfig,
-    /// Access tokens.
-    pub tokens: TokensConfig,
-    /// Sessions and refresh.
-    pub sessions: SessionsConfig,
-    /// Password hashing and rules.
-    pub passwords: PasswordsConfig,
-    /// Sign-up.
-    pub registration: RegistrationConfig,
-    /// Root secrets; generated into the data folder when absent.
-    pub secrets: SecretsConfig,
-    /// Log output.
-    pub log: LogConfig,
-}
-
-/// The data folder.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// Folder for the embedded database and generated keys; made with mode 0700 when missing.
-    pub dir: PathBuf,
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self { dir: PathBuf::from("bailiwick-data") }
-    }
-}
+use problem::Problems;

@@ -60,7 +60,7 @@ impl Retryable for StorageError {
 /// Runs a block in a write transaction: committed when it answers `Ok`, undone when `Err`, run again
 /// from its start when the database finds a conflict with another transaction.
 ///
-/// ```ignore
+/// ```text
 /// write_tx!(db, "sessions.revoke", |tx| -> Result<bool, SessionError> { … })
 /// ```
 ///

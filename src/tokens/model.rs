@@ -71,8 +71,8 @@ pub struct AccessToken {
     pub token: PlainToken,
     /// When it ends.
     pub expires_at: Millis,
-    /// Its `jti`.
-    pub jti: String,
+    /// What it says.
+    pub claims: AccessClaims,
 }
 
 /// `aud`: one text or a list of them (RFC 7519 §4.1.3).

@@ -70,7 +70,7 @@ impl TokenService {
         Ok(AccessToken {
             token: PlainToken::new(sign(key, Access::TYP, &claims)),
             expires_at: Millis(claims.exp.saturating_mul(1000)),
-            jti: claims.jti,
+            claims,
         })
     }
 
@@ -95,6 +95,12 @@ impl TokenService {
     #[must_use]
     pub fn settings(&self) -> &TokenSettings {
         &self.settings
+    }
+
+    /// Whether there is a key to sign with.
+    #[must_use]
+    pub fn can_sign(&self) -> bool {
+        self.ring.load().active().is_some()
     }
 
     fn verify_now(&self, token: &str) -> Result<AccessClaims, Refusal> {

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
 )]
 
+#[path = "../support/source.rs"]
+mod source;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,8 +17,13 @@ mod authn;
 mod bus;
 mod identity;
 mod kv;
+mod policy;
 mod roles;
+mod roles;
+mod schema;
+mod serve;
 mod sessions;
 mod storage;
+mod texts;
 mod tokens;
 mod users;

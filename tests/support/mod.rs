@@ -1,5 +1,6 @@
 //! What all test binaries share: the two backends, one fresh database a test, and honest skipping.
 #![allow(dead_code, reason = "each binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use all of it")]
 
 use std::{io::Write, str::FromStr};
@@ -105,7 +106,7 @@ async fn open(place: &Place) -> Db {
 const TEMPLATE_LOCK: i64 = 0x0062_6169_6c69;
 
 /// Makes a database from a migrated template and answers its URL. Databases of earlier runs are swept.
-async fn fresh_postgres(server: &str) -> String {
+pub(crate) async fn fresh_postgres(server: &str) -> String {
     let options = PgConnectOptions::from_str(server).unwrap();
     let mut admin =
         PgConnection::connect_with(&options.clone().log_statements(tracing::log::LevelFilter::Off))

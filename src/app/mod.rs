@@ -1,0 +1,8 @@
+//! The composition root: a [`Config`](crate::config::Config) in, an [`App`] out, and the life of the
+//! process around it. Nothing else constructs services.
+
+mod serve;
+mod start;
+
+pub use serve::serve;
+pub use start::{App, Overrides, ReadinessReport, connect, open_database};

@@ -1,0 +1,304 @@
+//! Opening everything that a request needs.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
+    authorize::AuthorizeService,
+    base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
+    bus::{self, Bus},
+    config::{BusKind, Config, RootSecrets},
+    kv::{self, Kv},
+    policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
+    roles::RoleService,
+    sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
+    storage::{Db, Pending, PostgresOptions, SqliteOptions},
+    tokens::{TokenService, TokenSettings},
+    users::UserService,
+    worker::Worker,
+};
+
+/// Memory that short-lived state may take when there is no Redis, bytes.
+const MEMORY_KV_BYTES: usize = 64 * 1024 * 1024;
+/// How long a readiness check waits for the database.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a test, or a tool, puts in the place of the real thing.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Instead of the machine's clock.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Instead of the operating system's randomness.
+    pub entropy: Option<Arc<dyn Entropy>>,
+}
+
+/// Every service and device of one server process.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration it was started with.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The database.
+    pub db: Db,
+    /// Short-lived state.
+    pub kv: Kv,
+    /// Messages between nodes.
+    pub bus: Bus,
+    /// Policy stores and their versions.
+    pub policies: Arc<PolicyService>,
+    /// Decisions.
+    pub authorize: AuthorizeService,
+    /// Users.
+    pub users: UserService,
+    /// Roles and bindings.
+    pub roles: RoleService,
+    /// Access tokens and signing keys.
+    pub tokens: Arc<TokenService>,
+    /// Sessions and refresh.
+    pub sessions: Arc<SessionService>,
+    /// Sign-up, sign-in, callers.
+    pub authn: Arc<AuthnService>,
+    /// The one-time token for the first administrator, where this start made one.
+    pub setup_token: Option<PlainToken>,
+    draining: AtomicBool,
+}
+
+/// What a node needs in order to serve, and whether it has it.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for itself")]
+pub struct ReadinessReport {
+    /// The database answers.
+    pub database: bool,
+    /// A key signs access tokens.
+    pub signing_key: bool,
+    /// The policies that guard our own API are live.
+    pub system_policies: bool,
+    /// Messages between nodes arrive; without them the poll floor carries on alone.
+    pub bus: bool,
+    /// The server is not about to stop.
+    pub serving: bool,
+}
+
+impl ReadinessReport {
+    /// Whether the node should get requests.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.database && self.signing_key && self.system_policies && self.serving
+    }
+}
+
+impl App {
+    /// Opens everything and brings it to where requests can be answered: schema migrated, keys there,
+    /// policy stores live. Starts no loop and opens no port.
+    ///
+    /// Errors: whatever keeps the server from starting, as a chain for the operator.
+    pub async fn start(config: Config, overrides: Overrides) -> Result<Self> {
+        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
+        let secrets = RootSecrets::open(&config, &*entropy)?;
+        let db = open_database(&config).await?;
+        let kv = open_kv(&config, &clock).await?;
+        let bus = open_bus(&config, &db, &clock, &entropy)?;
+
+        let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
+        let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
+        let settings = TokenSettings::new(&config.tokens, &config.public_url());
+        let tokens =
+            TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
+                .await
+                .map(Arc::new)
+                .context("the signing keys cannot be opened")?;
+        let sessions = SessionParts {
+            db: db.clone(),
+            kv: kv.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings: SessionSettings::new(&config.sessions, &config.tokens),
+            salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
+        };
+        let sessions = Arc::new(SessionService::new(sessions, &secrets.master));
+        sessions.pull().await.context("revocations cannot be read")?;
+        let authn = Arc::new(AuthnService::new(AuthnParts {
+            db: db.clone(),
+            users: users.clone(),
+            roles: roles.clone(),
+            sessions: sessions.clone(),
+            tokens: tokens.clone(),
+            passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
+            rules: PasswordRules::new(&config.passwords),
+            registration: config.registration.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        }));
+
+        let policies = policy_service(&config, &db, &bus, &clock, &entropy)?;
+        policies.live().refresh().await.context("the active policies cannot be read")?;
+        policies
+            .first_start(&config.policy.dir)
+            .await
+            .context("the first policy versions cannot be stored")?;
+        if policies.live().snapshot(&StoreName::system()).is_none() {
+            bail!(
+                "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
+            );
+        }
+        let authorize = AuthorizeService {
+            policies: policies.clone(),
+            users: users.clone(),
+            roles: roles.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
+        };
+        let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
+        let draining = AtomicBool::new(false);
+        Ok(Self {
+            config,
+            clock,
+            entropy,
+            db,
+            kv,
+            bus,
+            policies,
+            authorize,
+            users,
+            roles,
+            tokens,
+            sessions,
+            authn,
+            setup_token,
+            draining,
+        })
+    }
+
+    /// Opens only the policy stores, even where no version of `system` can be used: for the break-glass.
+    ///
+    /// Errors: as [`App::start`].
+    pub async fn open_policies(config: &Config, overrides: Overrides) -> Result<Arc<PolicyService>> {
+        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
+        let db = open_database(config).await?;
+        let bus = open_bus(config, &db, &clock, &entropy)?;
+        let policies = policy_service(config, &db, &bus, &clock, &entropy)?;
+        policies.live().refresh().await.context("the active policies cannot be read")?;
+        Ok(policies)
+    }
+
+    /// Starts the loops that keep this node up to date.
+    pub fn spawn_loops(self: &Arc<Self>, worker: &Worker) {
+        let (bus, shutdown) = (self.bus.clone(), worker.shutdown_token());
+        worker.spawn("bus", async move { bus.run(shutdown).await });
+        worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
+        worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
+        if self.config.policy.watch && self.config.policy.dir.is_dir() {
+            let interval = Duration::from_millis(self.config.policy.watch_interval_ms);
+            let watch = FolderWatch::new(self.policies.clone(), self.config.policy.dir.clone(), interval);
+            worker.spawn("folder watch", watch.run(worker.shutdown_token()));
+        }
+    }
+
+    /// Looks whether this node can serve.
+    pub async fn readiness(&self) -> ReadinessReport {
+        let ping = tokio::time::timeout(READY_TIMEOUT, self.db.sql("SELECT 1").run());
+        ReadinessReport {
+            database: matches!(ping.await, Ok(Ok(_))),
+            signing_key: self.tokens.can_sign(),
+            system_policies: self.policies.live().snapshot(&StoreName::system()).is_some(),
+            bus: !self.bus.is_degraded(),
+            serving: !self.draining.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Says that the server is about to stop: readiness fails from now on.
+    pub fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Opens the configured database and brings its schema up to date, or refuses when it may not.
+///
+/// Errors: it cannot be opened, or it lacks migrations and `storage.auto_migrate` is off.
+pub async fn open_database(config: &Config) -> Result<Db> {
+    let db = connect(config).await?;
+    if config.storage.auto_migrate {
+        db.migrate().await?;
+    } else {
+        let Pending(count) = db.pending_migrations().await?;
+        if count > 0 {
+            bail!("the database lacks {count} migrations; run `bailiwick migrate`");
+        }
+    }
+    Ok(db)
+}
+
+/// Opens the configured database as it is.
+///
+/// Errors: it cannot be opened.
+pub async fn connect(config: &Config) -> Result<Db> {
+    let connections = config.storage.connections;
+    if let Some(url) = &config.storage.postgres_url {
+        return Db::postgres(&PostgresOptions { url: url.clone(), connections })
+            .await
+            .context("the Postgres of `storage.postgres_url` cannot be reached");
+    }
+    let path = config.database_path();
+    let options = SqliteOptions { path: path.clone(), readers: connections };
+    Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
+}
+
+fn policy_service(
+    config: &Config,
+    db: &Db,
+    bus: &Bus,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<PolicyService>> {
+    let node = Node { id: NodeId::new(clock.now(), &**entropy)?, name: host_name() };
+    let poll = Duration::from_secs(config.policy.poll_secs);
+    let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
+    Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
+}
+
+async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {
+    let Some(url) = &config.redis.url else { return Ok(Kv::memory(clock.clone(), MEMORY_KV_BYTES)) };
+    let timeout = Duration::from_millis(config.redis.timeout_ms);
+    let options = kv::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
+    Kv::redis(&options, clock.clone()).await.context("the Redis of `redis.url` cannot be used")
+}
+
+fn open_bus(config: &Config, db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Bus> {
+    match (config.bus_kind(), &config.redis.url, db) {
+        (BusKind::Local, _, _) => Ok(Bus::local()),
+        (BusKind::Redis, Some(url), _) => {
+            let timeout = Duration::from_millis(config.redis.timeout_ms);
+            let options =
+                bus::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
+            Ok(Bus::redis(&options, clock.clone(), entropy.clone())?)
+        }
+        (BusKind::Postgres, _, Db::Postgres(pool)) => {
+            Ok(Bus::postgres(pool.clone(), clock.clone(), entropy.clone()))
+        }
+        (BusKind::Redis, None, _) => bail!("`redis.bus` is `redis` and `redis.url` is not set"),
+        (BusKind::Postgres, _, Db::Sqlite { .. }) => {
+            bail!("`redis.bus` is `postgres` and the database is not Postgres")
+        }
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}

@@ -1,0 +1,24 @@
+//! The PDP: answers "may this principal do this action to this resource?" from the active policies.
+//!
+//! ```text
+//!  Ask ──► snapshot of the store (one ArcSwap load) ──► query, checked against the schema
+//!                                                             │
+//!       identity (users, roles, tenant) ──► entity slice ◄────┘  ◄── entities of the request
+//!                                                │
+//!                                             decide ──► Answer: decision, id, version, policies, errors
+//! ```
+//!
+//! Invariants:
+//! - One request sees one version, and its answer names it.
+//! - What cannot be decided is an error, never an allow: no active version, an unreachable database.
+//! - The same path answers callers ([`AuthorizeService::check`]) and guards our own API
+//!   ([`AuthorizeService::guard`], on the `system` store).
+
+mod error;
+mod identity;
+mod model;
+mod service;
+
+pub use error::AuthorizeError;
+pub use model::{Answer, Ask, EntityRef, Guarded, Permission};
+pub use service::AuthorizeService;

@@ -1,0 +1,96 @@
+//! The way from a question to an answer.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
+use crate::{
+    base::{Clock, DecisionId, Entropy, TenantId},
+    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide},
+    roles::RoleService,
+    users::UserService,
+};
+
+/// The policy decision point.
+#[derive(Debug, Clone)]
+pub struct AuthorizeService {
+    /// The policy stores and their active versions.
+    pub policies: Arc<PolicyService>,
+    /// Users, as entities.
+    pub users: UserService,
+    /// Roles, as their parents.
+    pub roles: RoleService,
+    /// The time in `context.bailiwick.now`.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of decision ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The store of a question that names none.
+    pub default_store: StoreName,
+}
+
+impl AuthorizeService {
+    /// Decides a question; identity is read in `tenant`.
+    ///
+    /// Errors: [`AuthorizeError`]: unknown store, no active version, a question that does not fit the
+    /// schema, or an outage. None of them is an allow.
+    /// Source: authorize.md §1.
+    pub async fn check(&self, tenant: TenantId, ask: Ask) -> Result<Answer, AuthorizeError> {
+        let store = ask.store.clone().unwrap_or_else(|| self.default_store.clone());
+        let snapshot = self.snapshot(&store).await?;
+        let parts = RequestParts {
+            principal: &ask.principal,
+            action: &ask.action,
+            resource: &ask.resource,
+            context: ask.context.as_ref(),
+        };
+        let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
+        let query = snapshot.query(parts, &server)?;
+        let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
+        let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
+        let verdict = decide(&snapshot, &query, &slice);
+        let explanation = None;
+        let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
+        Ok(Answer { decision_id, store, version: snapshot.version(), verdict, explanation })
+    }
+
+    /// The entity type of our users in a store; `User` where the store does not say.
+    #[must_use]
+    pub fn user_type(&self, store: &StoreName) -> String {
+        let snapshot = self.policies.live().snapshot(store);
+        snapshot.and_then(|snapshot| snapshot.identity().user.clone()).unwrap_or_else(|| "User".to_owned())
+    }
+
+    async fn snapshot(&self, store: &StoreName) -> Result<Arc<Snapshot>, AuthorizeError> {
+        match self.policies.live().snapshot(store) {
+            Some(snapshot) => Ok(snapshot),
+            None if self.policies.exists(store).await? => {
+                Err(AuthorizeError::NoActiveVersion(store.to_string()))
+            }
+            None => Err(AuthorizeError::UnknownStore(store.to_string())),
+        }
+    }
+
+    /// Decides whether our own API may go on, by the `system` store.
+    ///
+    /// Errors: as [`AuthorizeService::check`].
+    /// Source: authorize.md §4.
+    pub async fn guard(&self, tenant: TenantId, guarded: Guarded) -> Result<Permission, AuthorizeError> {
+        let ask = Ask {
+            store: Some(StoreName::system()),
+            principal: guarded.principal.to_value(),
+            action: Value::from(guarded.action),
+            resource: guarded.resource.to_value(),
+            context: None,
+            entities: Vec::new(),
+            explain: false,
+            server: guarded.server,
+        };
+        let answer = self.check(tenant, ask).await?;
+        tracing::debug!(
+            decision_id = %answer.decision_id, action = guarded.action, allow = answer.verdict.allow,
+            policy_version = answer.version.0, "own api guarded",
+        );
+        Ok(Permission { allow: answer.verdict.allow, decision_id: answer.decision_id })
+    }
+}

@@ -1,0 +1,47 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{admin, config, health, policy};
+
+/// A policy-engine-centric authorization server.
+#[derive(Debug, Parser)]
+#[command(name = "bailiwick", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Configuration file [default: `bailiwick.toml`, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server
+    Serve,
+    /// Bring the database schema up to date
+    Migrate,
+    /// Make administrators
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Check, test and restore policy stores
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Ask a running server whether it is ready
+    Health(health::Arguments),
+}

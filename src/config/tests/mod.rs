@@ -1,0 +1,5 @@
+//! Tests of configuration as a whole.
+
+mod keyring;
+mod load;
+mod reference;

@@ -1,0 +1,95 @@
+//! The actions of the system store, as types: what each operation asks the engine before it runs.
+
+use std::fmt;
+
+/// An action of `policies/system`.
+pub trait Action: fmt::Debug + Send + Sync + 'static {
+    /// Its name in the policies and in `x-bailiwick-action`.
+    const NAME: &'static str;
+    /// What it is done to.
+    const RESOURCE: ResourceOf;
+}
+
+/// Where the resource of an action comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceOf {
+    /// The caller's tenant.
+    Tenant,
+    /// The caller itself.
+    Caller,
+    /// The policy store that the path names.
+    PolicyStore,
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident $text:literal $resource:ident;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+
+            impl Action for $name {
+                const NAME: &'static str = $text;
+                const RESOURCE: ResourceOf = ResourceOf::$resource;
+            }
+        )+
+
+        /// The name of every action, for the tests that compare them with the system store.
+        pub const ALL: &[&str] = &[$($text,)+];
+    };
+}
+
+actions! {
+    /// Sign-up.
+    Register "register" Tenant;
+    /// Sign-in.
+    Login "login" Tenant;
+    /// A new pair of tokens for a refresh token.
+    Refresh "refresh" Tenant;
+    /// Sign-out.
+    Logout "logout" Tenant;
+    /// Making the first administrator.
+    CompleteSetup "completeSetup" Tenant;
+    /// Reading what is public by nature, such as the JWKS.
+    ReadPublicDocument "readPublicDocument" Tenant;
+    /// Asking whether the server is well.
+    ReadHealth "readHealth" Tenant;
+    /// Reading one's own account.
+    ReadOwnProfile "readOwnProfile" Caller;
+    /// Changing one's own password.
+    ChangeOwnPassword "changeOwnPassword" Caller;
+    /// Listing one's own sessions.
+    ListOwnSessions "listOwnSessions" Caller;
+    /// Ending one of one's own sessions.
+    RevokeOwnSession "revokeOwnSession" Caller;
+    /// Ending all of one's own sessions but this one.
+    RevokeOtherSessions "revokeOtherSessions" Caller;
+    /// Asking for a decision about oneself.
+    Authorize "authorize" PolicyStore;
+    /// Asking for a decision about someone else.
+    AuthorizeOthers "authorizeOthers" PolicyStore;
+    /// Being told why; reveals policy.
+    Explain "explain" PolicyStore;
+    /// Listing the policy stores.
+    ListPolicyStores "listPolicyStores" Tenant;
+    /// Reading a store's versions and status.
+    ReadPolicyStore "readPolicyStore" PolicyStore;
+    /// Publishing a version.
+    PublishPolicyVersion "publishPolicyVersion" PolicyStore;
+    /// Making a version the active one.
+    ActivatePolicyVersion "activatePolicyVersion" PolicyStore;
+    /// Going back to an earlier version.
+    RollbackPolicyVersion "rollbackPolicyVersion" PolicyStore;
+    /// Listing roles.
+    ListRoles "listRoles" Tenant;
+    /// Making a role.
+    CreateRole "createRole" Tenant;
+    /// Removing a role.
+    DeleteRole "deleteRole" Tenant;
+    /// Listing who has which role.
+    ListRoleBindings "listRoleBindings" Tenant;
+    /// Granting a role.
+    GrantRole "grantRole" Tenant;
+    /// Taking a role away.
+    RevokeRole "revokeRole" Tenant;
+}

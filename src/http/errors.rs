@@ -1,0 +1,178 @@
+//! Which problem each domain error is. Every match is exhaustive: a new variant does not compile until
+//! someone has chosen its code. An outage is a 503, never a 401.
+
+use super::{codes::Code, problem::Problem};
+use crate::{
+    authn::AuthnError,
+    authorize::AuthorizeError,
+    base::EntropyError,
+    policy::{PolicyServiceError, QueryProblem, QueryProblemKind},
+    roles::RoleError,
+    sessions::SessionError,
+    storage::{Fault, StorageError},
+    tokens::TokenError,
+    users::UserError,
+};
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        let code = match error.fault() {
+            // A conflict that outlived its retries, an overloaded pool, a database that is gone.
+            Fault::Retry | Fault::Busy | Fault::Other => Code::StoreUnavailable,
+            Fault::NoRow | Fault::Unique | Fault::ForeignKey | Fault::NotNull | Fault::Check => {
+                Code::InternalError
+            }
+        };
+        Self::new(code).cause(error)
+    }
+}
+
+impl From<EntropyError> for Problem {
+    fn from(error: EntropyError) -> Self {
+        Self::new(Code::InternalError).cause(error)
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid(_) => Self::new(Code::TokenInvalid).cause(error),
+            TokenError::Expired => Self::new(Code::TokenExpired),
+            TokenError::WrongType => Self::new(Code::WrongTokenType),
+            TokenError::KeyUnusable { .. } | TokenError::NoKey => Self::new(Code::InternalError).cause(error),
+            TokenError::Storage(error) => error.into(),
+            TokenError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::RefreshInvalid => Self::new(Code::RefreshFailed),
+            SessionError::RefreshExpired => Self::new(Code::RefreshExpired),
+            SessionError::RefreshReused => Self::new(Code::RefreshReused),
+            SessionError::Revoked => Self::new(Code::TokenRevoked),
+            SessionError::Expired => Self::new(Code::SessionExpired),
+            SessionError::Outdated => Self::new(Code::InvalidCredentials),
+            SessionError::NotFound => Self::new(Code::NotFound),
+            SessionError::Storage(error) => error.into(),
+            SessionError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuthnError> for Problem {
+    fn from(error: AuthnError) -> Self {
+        match error {
+            AuthnError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            AuthnError::AccountLocked => Self::new(Code::AccountLocked),
+            AuthnError::AccountDisabled => Self::new(Code::AccountDisabled),
+            AuthnError::EmailUnverified => Self::new(Code::EmailUnverified),
+            AuthnError::Overloaded => Self::new(Code::HashingOverloaded),
+            AuthnError::RegistrationClosed => Self::new(Code::RegistrationClosed),
+            AuthnError::EmailTaken | AuthnError::UsernameTaken => {
+                Self::new(Code::EmailTaken).detail(error.to_string())
+            }
+            AuthnError::Password(problem) => Self::new(Code::PasswordTooWeak).detail(problem.to_string()),
+            AuthnError::SetupTokenInvalid => Self::new(Code::SetupTokenInvalid),
+            AuthnError::AlreadySetUp => Self::new(Code::SetupCompleted),
+            AuthnError::UserGone => Self::new(Code::TokenRevoked),
+            AuthnError::Token(error) => error.into(),
+            AuthnError::Session(error) => error.into(),
+            AuthnError::Role(error) => error.into(),
+            AuthnError::Storage(error) => error.into(),
+            AuthnError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::EmailTaken | UserError::UsernameTaken => {
+                Self::new(Code::EmailTaken).detail(error.to_string())
+            }
+            UserError::NotFound => Self::new(Code::NotFound),
+            UserError::Storage(error) => error.into(),
+            UserError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<RoleError> for Problem {
+    fn from(error: RoleError) -> Self {
+        match error {
+            RoleError::NotFound => Self::new(Code::RoleNotFound),
+            RoleError::UserNotFound => Self::new(Code::ValidationFailed).at("/user_id", error.to_string()),
+            RoleError::BindingNotFound => Self::new(Code::NotFound),
+            RoleError::Cycle | RoleError::TooDeep => {
+                Self::new(Code::ValidationFailed).at("/inherits", error.to_string())
+            }
+            RoleError::Exists | RoleError::Builtin | RoleError::InUse | RoleError::LastAdministrator => {
+                Self::new(Code::Conflict).detail(error.to_string())
+            }
+            RoleError::Storage(error) => error.into(),
+            RoleError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<QueryProblem> for Problem {
+    fn from(problem: QueryProblem) -> Self {
+        let code = match problem.kind {
+            QueryProblemKind::Malformed => Code::ValidationFailed,
+            QueryProblemKind::UnknownAction => Code::UnknownAction,
+            QueryProblemKind::UnknownType | QueryProblemKind::NotApplicable => Code::UnknownType,
+            QueryProblemKind::Context | QueryProblemKind::ReservedContext => Code::ContextInvalid,
+            QueryProblemKind::Entity | QueryProblemKind::TooLarge => Code::EntitiesInvalid,
+        };
+        Self::new(code).at(problem.pointer, problem.message)
+    }
+}
+
+impl From<AuthorizeError> for Problem {
+    fn from(error: AuthorizeError) -> Self {
+        match error {
+            AuthorizeError::UnknownStore(_) => {
+                Self::new(Code::UnknownPolicyStore).at("/policy_store", error.to_string())
+            }
+            AuthorizeError::NoActiveVersion(_) => Self::new(Code::NoActiveVersion).detail(error.to_string()),
+            AuthorizeError::Query(problem) => problem.into(),
+            AuthorizeError::Storage(error) => error.into(),
+            AuthorizeError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<PolicyServiceError> for Problem {
+    fn from(error: PolicyServiceError) -> Self {
+        match error {
+            PolicyServiceError::Refused(findings) => {
+                let listed = serde_json::to_value(&findings).unwrap_or_default();
+                Self::new(Code::PolicyRefused).extension("findings", listed)
+            }
+            PolicyServiceError::UnknownStore(_) | PolicyServiceError::UnknownVersion { .. } => {
+                Self::new(Code::NotFound).detail(error.to_string())
+            }
+            PolicyServiceError::Conflict { active } => Self::new(Code::VersionConflict)
+                .detail(error.to_string())
+                .extension("active_version", active.map(|number| number.0)),
+            PolicyServiceError::NothingBefore(_) => Self::new(Code::Conflict).detail(error.to_string()),
+            PolicyServiceError::Cursor(error) => {
+                Self::new(Code::ValidationFailed).at("?cursor", error.to_string())
+            }
+            PolicyServiceError::Audit(error) => error.into(),
+            PolicyServiceError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<crate::audit::AuditError> for Problem {
+    fn from(error: crate::audit::AuditError) -> Self {
+        match error {
+            crate::audit::AuditError::Storage(error) => error.into(),
+            crate::audit::AuditError::Entropy(error) => error.into(),
+        }
+    }
+}

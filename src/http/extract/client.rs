@@ -1,0 +1,146 @@
+//! Who is at the other end of the connection, as far as the network can tell.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{
+        HeaderMap,
+        header::{ORIGIN, USER_AGENT},
+        request::Parts,
+    },
+};
+use ipnet::IpNet;
+
+use crate::{authn::UserCaller, http::state::AppState, policy::ServerContext, sessions::ClientInfo};
+
+/// Most addresses of `X-Forwarded-For` that are looked at.
+const MAX_HOPS: usize = 16;
+
+/// The id of this request, put there by the outermost middleware.
+#[derive(Debug, Clone)]
+pub struct RequestTag(pub String);
+
+/// The client of this request.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// Its address: the peer, or behind trusted proxies the first address that is not one of them.
+    pub ip: Option<IpAddr>,
+    /// `User-Agent`, cut at 512 characters.
+    pub user_agent: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
+    /// The id of the request.
+    pub request_id: String,
+}
+
+impl Client {
+    /// What a session keeps of its client; `device` is the name and platform that it gave.
+    pub fn info(&self, device: (Option<String>, Option<String>)) -> ClientInfo {
+        let cut = |text: String, most: usize| text.chars().take(most).collect();
+        ClientInfo {
+            ip: self.ip,
+            user_agent: self.user_agent.clone(),
+            device_name: device.0.map(|name| cut(name, 100)),
+            device_platform: device.1.map(|platform| cut(platform, 32)),
+        }
+    }
+
+    /// What the server knows of a request, for `context.bailiwick` (authorize.md §3).
+    pub fn server_context(&self, user: Option<&UserCaller>) -> ServerContext {
+        ServerContext {
+            now: None,
+            ip: self.ip,
+            amr: user.map(|user| user.amr.clone()),
+            auth_time: user.map(|user| user.auth_time),
+            session_id: user.map(|user| user.session_id.to_string()),
+            client_id: user.map(|user| user.claims.client_id.clone()),
+            origin: self.origin.clone(),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(Self {
+            ip: peer.map(|peer| client_ip(peer, &parts.headers, &app.config.server.trusted_proxies)),
+            user_agent: text(USER_AGENT).map(|agent| agent.chars().take(512).collect()),
+            origin: text(ORIGIN).map(ToOwned::to_owned),
+            request_id: parts.extensions.get::<RequestTag>().map(|tag| tag.0.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+/// Whether `peer` is one of the trusted proxies.
+pub(in crate::http) fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&peer.to_canonical()))
+}
+
+/// Walks `X-Forwarded-For` from the right, over trusted proxies only (T23). Anything that is not a
+/// plain address ends the walk at the last address that was believed.
+fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let mut client = peer.to_canonical();
+    let mut lines = Vec::new();
+    for line in headers.get_all("x-forwarded-for") {
+        lines.push(line.to_str().unwrap_or("?"));
+    }
+    let joined = lines.join(",");
+    for hop in joined.rsplit(',').take(MAX_HOPS) {
+        if !is_trusted(client, trusted) {
+            break;
+        }
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leftmost_address_never_wins() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        for (peer, forwarded, client) in [
+            ("192.0.2.1", vec!["203.0.113.9"], "192.0.2.1"),
+            ("10.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["1.1.1.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["1.1.1.1, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", vec!["1.1.1.1", "203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("10.0.0.1", vec!["garbage"], "10.0.0.1"),
+            ("10.0.0.1", vec!["1.1.1.1, garbage, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", vec!["203.0.113.9:443"], "10.0.0.1"),
+            ("::ffff:10.0.0.1", vec!["::ffff:203.0.113.9"], "203.0.113.9"),
+            ("::1", vec!["2001:db8::7"], "2001:db8::7"),
+            ("::1", vec!["fe80::1%eth0"], "::1"),
+            ("10.0.0.1", vec![""], "10.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in &forwarded {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            let found = client_ip(peer.parse().unwrap(), &headers, &trusted);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_chain_ends() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", vec!["10.0.0.1"; 200].join(",").parse().unwrap());
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        assert_eq!(
+            client_ip("10.0.0.1".parse().unwrap(), &headers, &trusted),
+            "10.0.0.1".parse::<IpAddr>().unwrap()
+        );
+    }
+}

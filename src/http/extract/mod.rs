@@ -1,0 +1,17 @@
+//! What a handler may ask for. Each extractor refuses with a problem document.
+//!
+//! Order in a signature: `app`, `permit`, path, query, body. [`Permit`] is the only way to learn who
+//! is calling, and it has asked the policy engine before the handler runs.
+
+mod client;
+mod json;
+mod path;
+mod permit;
+mod query;
+
+pub(super) use client::is_trusted;
+pub use client::{Client, RequestTag};
+pub use json::{BundleJson, Json, LargeJson, field};
+pub use path::Path;
+pub use permit::{Authenticated, OpenPermit, Permit};
+pub use query::{PageQuery, Query};

@@ -1,0 +1,160 @@
+//! Permission as a type: a handler that takes a permit runs only after our own engine said yes.
+
+use std::marker::PhantomData;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+};
+
+use secrecy::SecretString;
+
+use super::{client::Client, path::parameter};
+use crate::{
+    audit::Actor,
+    authn::{Caller, UserCaller},
+    authorize::{EntityRef, Guarded},
+    base::TenantId,
+    http::{
+        actions::{Action, ResourceOf},
+        codes::Code,
+        problem::{Problem, Result},
+        state::AppState,
+    },
+};
+
+/// A caller whose credentials are good, before anything was permitted. For the operations whose
+/// resource stands in the body: they must ask for a [`Permit`] before they do anything.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// Who is calling.
+    pub user: UserCaller,
+    /// Where from.
+    pub client: Client,
+}
+
+/// Proof that the signed-in caller may do `A`.
+#[derive(Debug)]
+pub struct Permit<A> {
+    /// Who is calling.
+    pub user: UserCaller,
+    /// Where from.
+    pub client: Client,
+    name: String,
+    action: PhantomData<A>,
+}
+
+/// Proof that anyone may do `A` here and now, signed in or not.
+#[derive(Debug)]
+pub struct OpenPermit<A> {
+    /// Where the request comes from.
+    pub client: Client,
+    /// The bearer token, unverified, if the request brought one.
+    pub bearer: Option<SecretString>,
+    action: PhantomData<A>,
+}
+
+impl Authenticated {
+    /// Asks the engine whether the caller may do `A` to `resource`.
+    pub async fn permit<A: Action>(&self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
+        let (user, client) = (self.user.clone(), self.client.clone());
+        ask::<A>(app, Some(&user), &client, resource).await?;
+        Ok(Permit { name: user.user_id.to_string(), user, client, action: PhantomData })
+    }
+}
+
+impl<A: Action> Permit<A> {
+    /// The tenant that the caller belongs to; never taken from a body.
+    pub fn tenant(&self) -> TenantId {
+        self.user.tenant_id
+    }
+
+    /// The caller as the audit log names them.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor { name: &self.name, request_id: Some(&self.client.request_id) }
+    }
+
+    /// Asks the engine whether the caller may do `A` to this `resource` too.
+    pub async fn also(&self, app: &AppState, resource: EntityRef) -> Result<()> {
+        ask::<A>(app, Some(&self.user), &self.client, resource).await
+    }
+}
+
+impl FromRequestParts<AppState> for Authenticated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let Ok(client) = Client::from_request_parts(parts, app).await;
+        match app.authn.identify(bearer(&parts.headers)?).await? {
+            Caller::User(user) => Ok(Self { user: *user, client }),
+            Caller::Anonymous => Err(Problem::new(Code::TokenMissing)),
+        }
+    }
+}
+
+impl<A: Action> FromRequestParts<AppState> for Permit<A> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let caller = Authenticated::from_request_parts(parts, app).await?;
+        let resource = match A::RESOURCE {
+            ResourceOf::Tenant => EntityRef::new("Tenant", caller.user.tenant_id.to_string()),
+            ResourceOf::Caller => EntityRef::new("User", caller.user.user_id.to_string()),
+            ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
+        };
+        caller.permit(app, resource).await
+    }
+}
+
+impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let Ok(client) = Client::from_request_parts(parts, app).await;
+        let resource = EntityRef::new("Tenant", TenantId::DEFAULT.to_string());
+        ask::<A>(app, None, &client, resource).await?;
+        let bearer = bearer(&parts.headers)?.map(SecretString::from);
+        Ok(Self { client, bearer, action: PhantomData })
+    }
+}
+
+impl<A: Action> OpenPermit<A> {
+    /// The stranger as the audit log names them.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor { name: "anonymous", request_id: Some(&self.client.request_id) }
+    }
+}
+
+/// The bearer token of a request (RFC 6750 §2.1), if it brought one.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let invalid = || Problem::new(Code::TokenInvalid);
+    if values.next().is_some() {
+        return Err(invalid());
+    }
+    let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(invalid()) }
+}
+
+async fn ask<A: Action>(
+    app: &AppState,
+    user: Option<&UserCaller>,
+    client: &Client,
+    resource: EntityRef,
+) -> Result<()> {
+    let (tenant, principal) = match user {
+        Some(user) => (user.tenant_id, EntityRef::new("User", user.user_id.to_string())),
+        None => (TenantId::DEFAULT, EntityRef::new("Anonymous", "anonymous")),
+    };
+    let server = client.server_context(user);
+    let guarded = Guarded { principal, action: A::NAME, resource, server };
+    let decided = app.authorize.guard(tenant, guarded).await?;
+    if decided.allow {
+        return Ok(());
+    }
+    let code = if user.is_none() { Code::PolicyViolation } else { Code::InsufficientPermissions };
+    Err(Problem::new(code)
+        .detail(format!("the policies do not allow `{}` here", A::NAME))
+        .extension("decision_id", decided.decision_id.to_string()))
+}

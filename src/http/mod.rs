@@ -1,0 +1,24 @@
+//! The HTTP API: translation only. No SQL, no rules of the business.
+//!
+//! A handler builds a command, calls a service and builds a response. Permission is a type in its
+//! signature ([`extract::Permit`]), errors become problem documents in one place (`errors`), and the
+//! OpenAPI document is made of the same declarations as the routes ([`openapi`]). [`serve`] holds the
+//! connections: time limits, a cap, and a drain at shutdown.
+
+pub mod actions;
+mod activity;
+pub mod codes;
+mod errors;
+pub mod extract;
+mod middleware;
+pub mod openapi;
+mod problem;
+mod routes;
+mod serve;
+mod state;
+mod timed;
+
+pub use problem::{FieldError, Problem, ProblemBody};
+pub use routes::{Routers, routers};
+pub use serve::{ServerLimits, serve};
+pub use state::AppState;

@@ -1,0 +1,143 @@
+//! The OpenAPI document: what the routes declare, completed from the tables of this crate.
+//!
+//! An operation declares its action and its problem codes as extensions; here each code becomes a
+//! response with an example, so that the document cannot say another status than the code table.
+
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use super::{
+    codes::Code,
+    problem::{FieldError, ProblemBody},
+    routes,
+};
+
+/// Extension that lists an operation's problem codes in its declaration; not in the finished document.
+pub const CODES: &str = "x-problem-codes";
+/// Extension that names the action of the system store which guards an operation.
+pub const ACTION: &str = "x-bailiwick-action";
+
+/// Codes that any operation may answer.
+const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
+/// Codes of every operation that needs a token.
+const AUTHENTICATED: [Code; 6] = [
+    Code::TokenMissing,
+    Code::TokenInvalid,
+    Code::TokenExpired,
+    Code::TokenRevoked,
+    Code::SessionExpired,
+    Code::InsufficientPermissions,
+];
+/// Codes of every operation with a body.
+const WITH_BODY: [Code; 5] = [
+    Code::MalformedJson,
+    Code::RequestTimeout,
+    Code::PayloadTooLarge,
+    Code::UnsupportedMediaType,
+    Code::ValidationFailed,
+];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Bailiwick",
+        description = "Identity and policy decisions from one server. Every error is an RFC 9457 problem \
+                       document with a stable `code`; every decision names its policy version.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(ProblemBody, FieldError)),
+    tags(
+        (name = "auth", description = "Sign-up, sign-in, refresh, sign-out, password"),
+        (name = "authorize", description = "Decisions of the policy engine"),
+        (name = "policy-stores", description = "Versions of policies: publish, activate, roll back"),
+        (name = "users", description = "The caller's own account"),
+        (name = "sessions", description = "The caller's own sessions"),
+        (name = "roles", description = "Roles and who has them"),
+        (name = "setup", description = "The first administrator"),
+        (name = "keys", description = "Keys that verify our tokens"),
+        (name = "health", description = "Whether the server is well (admin listener)"),
+    ),
+)]
+struct Description;
+
+/// The finished document. Needs no database; the same bytes on every machine.
+pub fn document() -> Value {
+    let mut document = Description::openapi();
+    document.merge(routes::described().into_openapi());
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(components) = document.pointer_mut("/components").and_then(Value::as_object_mut) {
+        let bearer = json!({
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "`access_token` of a sign-in or refresh",
+        });
+        components.insert("securitySchemes".to_owned(), json!({ "bearer": bearer }));
+    }
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for item in paths.into_iter().flatten().filter_map(|(_, item)| item.as_object_mut()) {
+        for operation in item.values_mut().filter_map(Value::as_object_mut) {
+            complete(operation);
+        }
+    }
+    document
+}
+
+/// The document as it is committed: sorted keys, two spaces, a final newline.
+pub fn text() -> String {
+    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn complete(operation: &mut Map<String, Value>) {
+    let declared = operation.remove(CODES).unwrap_or_default();
+    let declared = declared.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut codes: Vec<Code> = declared
+        .filter_map(|name| Code::ALL.iter().copied().find(|code| code.as_str() == name))
+        .chain(EVERYWHERE)
+        .collect();
+    if operation.get("security").is_some() {
+        codes.extend(AUTHENTICATED);
+    }
+    if operation.contains_key("requestBody") {
+        codes.extend(WITH_BODY);
+    }
+    codes.sort();
+    codes.dedup();
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for code in codes {
+        let status = code.status_number().to_string();
+        let response = responses.entry(status).or_insert_with(|| {
+            json!({
+                "description": "",
+                "content": { "application/problem+json": {
+                    "schema": { "$ref": "#/components/schemas/Problem" },
+                    "examples": {},
+                }},
+            })
+        });
+        describe(response, code);
+    }
+}
+
+/// Adds one code to the response of its status: to its description, and as an example.
+fn describe(response: &mut Value, code: Code) {
+    if let Some(Value::String(text)) = response.get_mut("description") {
+        if !text.is_empty() {
+            text.push_str(" · ");
+        }
+        text.extend(["`", code.as_str(), "`: ", code.title()]);
+    }
+    let examples =
+        response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);
+    if let Some(examples) = examples {
+        let value = json!({
+            "type": format!("urn:bailiwick:problem:{}", code.as_str()),
+            "title": code.title(),
+            "status": code.status_number(),
+            "code": code.as_str(),
+            "instance": "/v1/…",
+            "request_id": "req_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
+        });
+        examples.insert(code.as_str().to_owned(), json!({ "summary": code.title(), "value": value }));
+    }
+}

@@ -1,0 +1,396 @@
+//! Requests and answers of the tag.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::policy::{
+    Activation, Finding, Health, NodeStatus, Published, Source, StoreName, StoreStatus, StoreSummary,
+    VersionDetail, VersionState, VersionSummary,
+};
+
+/// One store.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StoreBody {
+    /// Its name.
+    #[schema(example = "app")]
+    pub store: String,
+    /// The version that answers; none before the first activation.
+    #[schema(example = 7)]
+    pub active_version: Option<i64>,
+    /// How many versions are stored.
+    #[schema(example = 7)]
+    pub versions: i64,
+    /// `ok`, or `degraded` when something keeps a newer version from answering.
+    #[schema(value_type = String, example = "ok")]
+    pub health: Health,
+}
+
+impl From<StoreSummary> for StoreBody {
+    fn from(summary: StoreSummary) -> Self {
+        Self {
+            store: summary.store.to_string(),
+            active_version: summary.active.map(|number| number.0),
+            versions: summary.versions,
+            health: summary.health,
+        }
+    }
+}
+
+/// Every store.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StoreList {
+    /// By name.
+    pub data: Vec<StoreBody>,
+}
+
+/// Something about a file that its author should know.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FindingBody {
+    /// `error` or `warning`.
+    #[schema(example = "error")]
+    pub severity: String,
+    /// Stable name of the kind of finding.
+    #[schema(example = "parse")]
+    pub code: String,
+    /// Path within the store.
+    #[schema(example = "documents.cedar")]
+    pub file: String,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Column in characters, from 1.
+    pub column: Option<u32>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl From<&Finding> for FindingBody {
+    fn from(finding: &Finding) -> Self {
+        let severity = serde_json::to_value(finding.severity).unwrap_or_default();
+        Self {
+            severity: severity.as_str().unwrap_or_default().to_owned(),
+            code: finding.code.clone(),
+            file: finding.file.clone(),
+            line: finding.line,
+            column: finding.column,
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+        }
+    }
+}
+
+/// The version that answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ActiveBody {
+    /// Its number.
+    pub version: i64,
+    /// SHA-256 that names its content.
+    pub digest: String,
+    /// The version its manifest states.
+    pub semver: String,
+    /// Who activated it.
+    pub activated_by: String,
+    /// When, RFC 3339.
+    pub activated_at: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A server that answers from a version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NodeBody {
+    /// Its id, new at each start.
+    pub node_id: String,
+    /// Its host name.
+    pub name: String,
+    /// The version that it answers from.
+    pub version: i64,
+    /// Since when, RFC 3339.
+    pub loaded_at: String,
+    /// When it was last heard of, RFC 3339.
+    pub seen_at: String,
+}
+
+impl From<NodeStatus> for NodeBody {
+    fn from(node: NodeStatus) -> Self {
+        Self {
+            node_id: node.node_id.to_string(),
+            name: node.name,
+            version: node.number.0,
+            loaded_at: node.loaded_at.to_string(),
+            seen_at: node.seen_at.to_string(),
+        }
+    }
+}
+
+/// How a store is doing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StatusBody {
+    /// The store.
+    #[schema(example = "app")]
+    pub store: String,
+    /// `ok`, or `degraded` when something keeps a newer version from answering.
+    #[schema(value_type = String, example = "ok")]
+    pub health: Health,
+    /// The version that answers.
+    pub active: Option<ActiveBody>,
+    /// What is wrong with the newer one.
+    pub findings: Vec<FindingBody>,
+    /// The folder whose edits go live, where one is watched.
+    pub watched_folder: Option<String>,
+    /// The servers that answer.
+    pub nodes: Vec<NodeBody>,
+}
+
+impl From<StoreStatus> for StatusBody {
+    fn from(status: StoreStatus) -> Self {
+        Self {
+            store: status.store.to_string(),
+            health: status.health,
+            active: status.active.map(|active| ActiveBody {
+                version: active.number.0,
+                digest: active.digest.to_string(),
+                semver: active.semver,
+                activated_by: active.by.actor,
+                activated_at: active.by.at.to_string(),
+                reason: active.by.reason,
+            }),
+            findings: status.findings.iter().map(FindingBody::from).collect(),
+            watched_folder: match status.source {
+                Source::Folder(path) => Some(path.display().to_string()),
+                Source::Api => None,
+            },
+            nodes: status.nodes.into_iter().map(NodeBody::from).collect(),
+        }
+    }
+}
+
+/// One version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VersionBody {
+    /// Its number.
+    pub version: i64,
+    /// SHA-256 that names its content.
+    pub digest: String,
+    /// The version its manifest states.
+    pub semver: String,
+    /// `tested`, `active` or `retired`.
+    #[schema(value_type = String, example = "active")]
+    pub state: VersionState,
+    /// The version that was active when it was published.
+    pub parent: Option<i64>,
+    /// Who published it.
+    pub author: String,
+    /// What they said about it.
+    pub message: String,
+    /// The git commit it was published from.
+    pub git_commit: Option<String>,
+    /// When, RFC 3339.
+    pub created_at: String,
+    /// Who activated it last.
+    pub activated_by: Option<String>,
+    /// When, RFC 3339.
+    pub activated_at: Option<String>,
+    /// Its files, path to text; only when one version is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeMap<String, String>>,
+    /// Warnings of its check; only when one version is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<FindingBody>>,
+    /// Report of its tests; only when one version is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub tests: Option<Value>,
+}
+
+impl From<VersionSummary> for VersionBody {
+    fn from(version: VersionSummary) -> Self {
+        let (activated_by, activated_at) = version.activated.map(|by| (by.actor, by.at.to_string())).unzip();
+        Self {
+            version: version.number.0,
+            digest: version.digest.to_string(),
+            semver: version.semver,
+            state: version.state,
+            parent: version.parent.map(|number| number.0),
+            author: version.provenance.author,
+            message: version.provenance.message,
+            git_commit: version.provenance.git.map(|git| git.commit),
+            created_at: version.created_at.to_string(),
+            activated_by,
+            activated_at,
+            files: None,
+            findings: None,
+            tests: None,
+        }
+    }
+}
+
+impl From<VersionDetail> for VersionBody {
+    fn from(detail: VersionDetail) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let files = detail.bundle.files().map(|(path, bytes)| (path.to_owned(), text(bytes))).collect();
+        Self {
+            files: Some(files),
+            findings: Some(detail.findings.iter().map(FindingBody::from).collect()),
+            tests: Some(detail.test_report),
+            ..Self::from(detail.summary)
+        }
+    }
+}
+
+/// A page of versions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VersionPage {
+    /// Newest first.
+    pub data: Vec<VersionBody>,
+    /// Where the next page begins.
+    pub next_cursor: Option<String>,
+}
+
+/// The commit that files come from.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GitBody {
+    /// Its hash.
+    #[schema(example = "3f70336")]
+    pub commit: String,
+    /// Whether the files differ from it.
+    #[serde(default)]
+    pub dirty: bool,
+}
+
+/// Files to publish.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublishRequest {
+    /// What this version is about.
+    #[serde(default)]
+    #[schema(example = "let contractors read the handbook")]
+    pub message: String,
+    /// Path within the store to text.
+    #[schema(example = json!({
+        "manifest.toml": "name = \"app\"\nsemver = \"1.0.0\"\n",
+        "schema/app.cedarschema": "entity User; entity Document; action view appliesTo { principal: User, resource: Document };",
+        "documents.cedar": "@id(\"everyone-views\")\npermit (principal, action == Action::\"view\", resource);",
+    }))]
+    pub files: BTreeMap<String, String>,
+    /// The commit they come from.
+    pub git: Option<GitBody>,
+}
+
+/// What became of the files.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PublishedBody {
+    /// The store.
+    pub store: String,
+    /// The version's number.
+    pub version: i64,
+    /// Whether it is new.
+    pub created: bool,
+    /// SHA-256 that names its content.
+    pub digest: String,
+    /// Warnings.
+    pub findings: Vec<FindingBody>,
+    /// Report of the tests.
+    #[schema(value_type = Object)]
+    pub tests: Value,
+}
+
+impl PublishedBody {
+    pub(super) fn new(store: &StoreName, published: Published) -> Self {
+        Self {
+            store: store.to_string(),
+            version: published.number.0,
+            created: published.created,
+            digest: published.digest.to_string(),
+            findings: published.findings.iter().map(FindingBody::from).collect(),
+            tests: published.test_report,
+        }
+    }
+}
+
+/// A version to activate.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ActivateRequest {
+    /// Its number.
+    #[schema(example = 8)]
+    pub version: i64,
+    /// The version that must be active until now.
+    #[schema(example = 7)]
+    pub expected_active: Option<i64>,
+    /// Why; goes into the audit log.
+    #[serde(default)]
+    #[schema(example = "reviewed by the security team")]
+    pub reason: String,
+}
+
+/// Where to go back to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RollbackRequest {
+    /// A version; the one that was active before when absent.
+    #[schema(example = 7)]
+    pub version: Option<i64>,
+    /// The version that must be active until now.
+    #[schema(example = 8)]
+    pub expected_active: Option<i64>,
+    /// Why; goes into the audit log.
+    #[serde(default)]
+    #[schema(example = "contractors saw payroll")]
+    pub reason: String,
+}
+
+/// The switch that happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ActivationBody {
+    /// The store.
+    pub store: String,
+    /// The version that answers now.
+    pub active_version: i64,
+    /// The version that answered before.
+    pub previous_version: Option<i64>,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// Who switched.
+    pub activated_by: String,
+    /// When, RFC 3339.
+    pub activated_at: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl From<Activation> for ActivationBody {
+    fn from(activation: Activation) -> Self {
+        Self {
+            store: activation.store.to_string(),
+            active_version: activation.number.0,
+            previous_version: activation.from.map(|number| number.0),
+            changed: activation.changed,
+            activated_by: activation.by.actor,
+            activated_at: activation.by.at.to_string(),
+            reason: activation.by.reason,
+        }
+    }
+}
+
+pub(super) fn version_sample() -> Value {
+    json!({
+        "version": 7, "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "semver": "1.2.0",
+        "state": "active", "parent": 6, "author": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
+        "message": "let contractors read the handbook", "git_commit": "3f70336", "created_at": "2026-11-21T09:00:00.000Z",
+        "activated_by": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "activated_at": "2026-11-21T09:05:00.000Z",
+    })
+}
+
+pub(super) fn activation_sample() -> Value {
+    json!({
+        "store": "app", "active_version": 8, "previous_version": 7, "changed": true,
+        "activated_by": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "activated_at": "2026-11-21T09:05:00.000Z",
+        "reason": "reviewed by the security team",
+    })
+}

@@ -1,0 +1,318 @@
+//! Tag `roles`: roles of the tenant, and who has them.
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    authorize::EntityRef,
+    base::{RoleBindingId, UserId},
+    http::{
+        actions::{Action, CreateRole, DeleteRole, GrantRole, ListRoleBindings, ListRoles, RevokeRole},
+        codes::Code,
+        extract::{Json, PageQuery, Path, Permit, Query},
+        problem::{Problem, Result},
+        state::AppState,
+    },
+    roles::{Binding, NewRole, Role, RoleName},
+};
+
+/// Operations of this tag.
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_roles, create_role))
+        .routes(routes!(delete_role))
+        .routes(routes!(list_role_bindings, grant_role))
+        .routes(routes!(revoke_role))
+}
+
+/// A role.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoleBody {
+    /// Name; also the Cedar entity `Role::"<name>"`.
+    #[schema(example = "auditor")]
+    pub name: String,
+    /// What it is for.
+    #[schema(example = "reads everything, changes nothing")]
+    pub description: String,
+    /// The role whose permissions it has too.
+    #[schema(example = "user")]
+    pub inherits: Option<String>,
+    /// Whether it came with the server.
+    pub builtin: bool,
+    /// When it was made, RFC 3339.
+    #[schema(example = "2026-11-21T09:00:00.000Z")]
+    pub created_at: String,
+}
+
+impl From<Role> for RoleBody {
+    fn from(role: Role) -> Self {
+        Self {
+            name: role.name,
+            description: role.description,
+            inherits: role.inherits,
+            builtin: role.builtin,
+            created_at: role.created_at_ms.to_string(),
+        }
+    }
+}
+
+/// Every role.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoleList {
+    /// By name.
+    pub data: Vec<RoleBody>,
+}
+
+/// A role to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleRequest {
+    /// 1 to 64 of `a-z`, `0-9`, `_` and `-`, beginning with a letter.
+    #[schema(example = "auditor")]
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    #[schema(example = "reads everything, changes nothing", max_length = 500)]
+    pub description: String,
+    /// The role whose permissions it has too.
+    #[schema(example = "user")]
+    pub inherits: Option<String>,
+}
+
+/// That a user has a role.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoleBindingBody {
+    /// Id.
+    #[schema(example = "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub id: String,
+    /// Who.
+    #[schema(example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub user_id: String,
+    /// Which role.
+    #[schema(example = "auditor")]
+    pub role: String,
+    /// Who granted it.
+    #[schema(example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub created_by: String,
+    /// When, RFC 3339.
+    #[schema(example = "2026-11-21T09:00:00.000Z")]
+    pub created_at: String,
+}
+
+impl From<Binding> for RoleBindingBody {
+    fn from(binding: Binding) -> Self {
+        Self {
+            id: binding.id.to_string(),
+            user_id: binding.user_id.to_string(),
+            role: binding.role,
+            created_by: binding.created_by,
+            created_at: binding.created_at_ms.to_string(),
+        }
+    }
+}
+
+/// A page of role bindings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoleBindingPage {
+    /// In the order in which they were made.
+    pub data: Vec<RoleBindingBody>,
+    /// Where the next page begins.
+    pub next_cursor: Option<String>,
+}
+
+/// A role to grant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleBindingRequest {
+    /// To whom.
+    #[schema(value_type = String, example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub user_id: UserId,
+    /// Which role.
+    #[schema(example = "auditor")]
+    pub role: String,
+}
+
+/// `?user_id=` of the list of bindings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BindingFilter {
+    /// Only those of this user.
+    #[param(value_type = Option<String>, example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    user_id: Option<UserId>,
+    /// Rows at most, 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+fn role_sample() -> serde_json::Value {
+    json!({
+        "name": "auditor", "description": "reads everything, changes nothing", "inherits": "user",
+        "builtin": false, "created_at": "2026-11-21T09:00:00.000Z",
+    })
+}
+
+fn binding_sample() -> serde_json::Value {
+    json!({
+        "id": "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "user_id": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
+        "role": "auditor", "created_by": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e48", "created_at": "2026-11-21T09:00:00.000Z",
+    })
+}
+
+fn role_name(pointer: &str, name: &str) -> Result<RoleName> {
+    name.parse().map_err(|error: crate::roles::RoleNameError| {
+        Problem::new(Code::ValidationFailed).at(pointer, error.to_string())
+    })
+}
+
+/// Every role of the tenant
+#[utoipa::path(
+    get, path = "/v1/admin/roles", tag = "roles",
+    responses((status = OK, body = RoleList, example = json!({"data": [role_sample()]}))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ListRoles::NAME)),
+        ("x-problem-codes" = json!(["no_active_version"])),
+    ),
+)]
+async fn list_roles(app: AppState, permit: Permit<ListRoles>) -> Result<Json<RoleList>> {
+    let roles = app.roles.list(permit.tenant()).await?;
+    Ok(Json(RoleList { data: roles.into_iter().map(RoleBody::from).collect() }))
+}
+
+/// Make a role
+///
+/// What it may do is said in the policies, which name it as `Role::"<name>"`.
+#[utoipa::path(
+    post, path = "/v1/admin/roles", tag = "roles", request_body = RoleRequest,
+    responses((status = CREATED, body = RoleBody, example = json!(role_sample()))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(CreateRole::NAME)),
+        ("x-problem-codes" = json!(["conflict", "unknown_role", "no_active_version"])),
+    ),
+)]
+async fn create_role(
+    app: AppState,
+    permit: Permit<CreateRole>,
+    Json(body): Json<RoleRequest>,
+) -> Result<(StatusCode, Json<RoleBody>)> {
+    if body.description.chars().count() > 500 {
+        return Err(
+            Problem::new(Code::ValidationFailed).at("/description", "must have at most 500 characters")
+        );
+    }
+    let name = role_name("/name", &body.name)?;
+    let inherits = body.inherits.as_deref().map(|parent| role_name("/inherits", parent)).transpose()?;
+    let new = NewRole { name, description: body.description, inherits };
+    let role = app.roles.create(permit.tenant(), &new, permit.actor()).await.map_err(assigning)?;
+    Ok((StatusCode::CREATED, Json(role.into())))
+}
+
+/// Remove a role that nobody has
+#[utoipa::path(
+    delete, path = "/v1/admin/roles/{name}", tag = "roles",
+    params(("name" = String, Path, description = "The role", example = "auditor")),
+    responses((status = NO_CONTENT, description = "Removed")),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(DeleteRole::NAME)),
+        ("x-problem-codes" = json!(["role_not_found", "conflict", "no_active_version"])),
+    ),
+)]
+async fn delete_role(
+    app: AppState,
+    permit: Permit<DeleteRole>,
+    Path(name): Path<String>,
+) -> Result<StatusCode> {
+    let name = name.parse().map_err(|_| Problem::new(Code::RoleNotFound))?;
+    app.roles.delete(permit.tenant(), &name, permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who has which role
+#[utoipa::path(
+    get, path = "/v1/admin/role-bindings", tag = "roles", params(BindingFilter),
+    responses((status = OK, body = RoleBindingPage, example = json!({"data": [binding_sample()], "next_cursor": null}))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ListRoleBindings::NAME)),
+        ("x-problem-codes" = json!(["validation_failed", "no_active_version"])),
+    ),
+)]
+async fn list_role_bindings(
+    app: AppState,
+    permit: Permit<ListRoleBindings>,
+    Query(filter): Query<BindingFilter>,
+) -> Result<Json<RoleBindingPage>> {
+    let (limit, cursor) = PageQuery::new(filter.limit, filter.cursor).page()?;
+    let page = app.roles.bindings(permit.tenant(), filter.user_id, cursor.as_ref(), limit).await?;
+    let data = page.data.into_iter().map(RoleBindingBody::from).collect();
+    Ok(Json(RoleBindingPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+}
+
+/// Grant a role
+///
+/// Takes effect on the next decision. Granting it again answers the binding that exists.
+#[utoipa::path(
+    post, path = "/v1/admin/role-bindings", tag = "roles", request_body = RoleBindingRequest,
+    responses(
+        (status = CREATED, description = "Granted", body = RoleBindingBody, example = json!(binding_sample())),
+        (status = OK, description = "The user had it already", body = RoleBindingBody),
+    ),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(GrantRole::NAME)),
+        ("x-problem-codes" = json!(["unknown_role", "no_active_version"])),
+    ),
+)]
+async fn grant_role(
+    app: AppState,
+    permit: Permit<GrantRole>,
+    Json(body): Json<RoleBindingRequest>,
+) -> Result<(StatusCode, Json<RoleBindingBody>)> {
+    let role = role_name("/role", &body.role)?;
+    permit.also(&app, EntityRef::new("Role", role.as_str())).await?;
+    let granted =
+        app.roles.grant(permit.tenant(), body.user_id, &role, permit.actor()).await.map_err(assigning)?;
+    let status = if granted.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(granted.binding.into())))
+}
+
+/// Take a role away
+///
+/// Takes effect on the next decision. The last super administrator cannot be removed.
+#[utoipa::path(
+    delete, path = "/v1/admin/role-bindings/{binding_id}", tag = "roles",
+    params(("binding_id" = String, Path, description = "The binding", example = "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = NO_CONTENT, description = "Taken away")),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(RevokeRole::NAME)),
+        ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
+    ),
+)]
+async fn revoke_role(
+    app: AppState,
+    permit: Permit<RevokeRole>,
+    Path(id): Path<RoleBindingId>,
+) -> Result<StatusCode> {
+    let binding =
+        app.roles.binding(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    permit.also(&app, EntityRef::new("Role", &binding.role)).await?;
+    let role = role_name("/role", &binding.role)?;
+    app.roles.revoke(permit.tenant(), binding.user_id, &role, permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A role that is named in a body and does not exist is a wrong value there, not a missing page.
+fn assigning(error: crate::roles::RoleError) -> Problem {
+    match error {
+        crate::roles::RoleError::NotFound => Problem::new(Code::UnknownRole),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Tag `users`: the caller's own account.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    http::{
+        actions::{Action, ReadOwnProfile},
+        extract::{Json, Permit},
+        problem::Result,
+        state::AppState,
+    },
+    users::User,
+};
+
+/// Operations of this tag.
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_own_user))
+}
+
+/// A user as the API shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UserBody {
+    /// Id; also the Cedar entity `User::"<id>"`.
+    #[schema(example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub id: String,
+    /// The tenant the user belongs to.
+    #[schema(example = "ten_00000000000070008000000000000001")]
+    pub tenant_id: String,
+    /// E-mail address as it was given.
+    #[schema(example = "alice@example.com")]
+    pub email: String,
+    /// Whether the address was proven.
+    pub email_verified: bool,
+    /// User name.
+    #[schema(example = "alice")]
+    pub username: Option<String>,
+    /// Name to show.
+    #[schema(example = "Alice")]
+    pub name: Option<String>,
+    /// `pending`, `active`, `locked` or `disabled`.
+    #[schema(example = "active")]
+    pub status: String,
+    /// When the account was made, RFC 3339.
+    #[schema(example = "2026-11-21T09:00:00.000Z")]
+    pub created_at: String,
+    /// Names of the roles granted to the user, without those that they inherit.
+    #[schema(example = json!(["user"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            tenant_id: user.tenant_id.to_string(),
+            email: user.email,
+            email_verified: user.email_verified,
+            username: user.username,
+            name: user.name,
+            status: user.status.as_str().to_owned(),
+            created_at: user.created_at_ms.to_string(),
+            roles: None,
+        }
+    }
+}
+
+/// The caller's account
+#[utoipa::path(
+    get, path = "/v1/users/me", tag = "users",
+    responses((status = OK, body = UserBody, example = json!({
+        "id": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "tenant_id": "ten_00000000000070008000000000000001",
+        "email": "alice@example.com", "email_verified": false, "username": null, "name": "Alice",
+        "status": "active", "created_at": "2026-11-21T09:00:00.000Z", "roles": ["user"],
+    }))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ReadOwnProfile::NAME)),
+        ("x-problem-codes" = json!(["no_active_version"])),
+    ),
+)]
+async fn read_own_user(app: AppState, permit: Permit<ReadOwnProfile>) -> Result<Json<UserBody>> {
+    let user = app.authn.me(&permit.user).await?;
+    let roles = app.roles.names_of(permit.tenant(), user.id).await?;
+    Ok(Json(UserBody { roles: Some(roles), ..UserBody::from(user) }))
+}

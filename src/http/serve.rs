@@ -1,0 +1,229 @@
+//! Connections: accepted, limited, and drained at shutdown.
+//!
+//! | a peer that … | is closed after |
+//! |---|---|
+//! | connects and says nothing | `header_timeout` |
+//! | sends a header byte by byte, or keeps an HTTP/1 connection without a request | `header_timeout` |
+//! | sends a header that is too long, or too many | 431 at once |
+//! | does not take its answer | `write_timeout` |
+//! | keeps an HTTP/2 connection without a request | one to two `idle_timeout` |
+//!
+//! Time for a request's body and for its answer is the business of middleware. At `max_connections` no
+//! connection is accepted; new ones wait in the system's backlog, so a short peak costs a peer a delay
+//! and not an error. Plain HTTP/1.1 and HTTP/2 with prior knowledge; TLS ends in front of us.
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{Request, Response, body::Incoming, rt::Executor, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use super::{
+    activity::{Activity, Tracked},
+    timed::Timed,
+};
+use crate::config::ServerConfig;
+
+/// How long accepting rests after a failure such as "too many open files".
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// How often a silent HTTP/2 peer is asked whether it still lives.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How long its answer may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// The smallest header buffer that hyper takes, bytes.
+const SMALLEST_BUFFER: usize = 8 * 1024;
+
+/// What a listener allows.
+#[derive(Debug, Clone)]
+pub struct ServerLimits {
+    /// Time to send a request's header; also how long an HTTP/1 connection is kept between requests.
+    pub header_timeout: Duration,
+    /// Time in which a peer must take some bytes of its answer.
+    pub write_timeout: Duration,
+    /// Time after which a connection without requests is closed.
+    pub idle_timeout: Duration,
+    /// Time that requests under way are given at shutdown.
+    pub drain_timeout: Duration,
+    /// Connections open at once.
+    pub max_connections: usize,
+    /// Headers of one request.
+    pub max_headers: usize,
+    /// All headers of one request together, bytes (8 KiB at least).
+    pub max_header_bytes: usize,
+    /// Requests under way at once on one HTTP/2 connection.
+    pub max_concurrent_streams: u32,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(1),
+            drain_timeout: Duration::from_secs(20),
+            max_connections: 10_000,
+            max_headers: 100,
+            max_header_bytes: 32 * 1024,
+            max_concurrent_streams: 128,
+        }
+    }
+}
+
+impl From<&ServerConfig> for ServerLimits {
+    fn from(config: &ServerConfig) -> Self {
+        Self {
+            header_timeout: Duration::from_secs(config.header_timeout_secs),
+            drain_timeout: Duration::from_secs(config.drain_timeout_secs),
+            max_connections: config.max_connections,
+            ..Self::default()
+        }
+    }
+}
+
+/// What every connection of a listener shares.
+struct Server {
+    router: Router,
+    builder: Builder<Streams>,
+    limits: ServerLimits,
+    shutdown: CancellationToken,
+    /// Cancelled when the time to drain is over.
+    cut: CancellationToken,
+}
+
+/// Starts the tasks of HTTP/2 streams, which end with the connections when the drain is over.
+#[derive(Clone)]
+struct Streams {
+    tracker: TaskTracker,
+    cut: CancellationToken,
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        self.tracker.spawn(self.cut.clone().run_until_cancelled_owned(stream));
+    }
+}
+
+/// Serves `router` on `listener` until `shutdown`; then accepts nothing more, closes idle connections,
+/// answers what is under way, and after `drain_timeout` drops the rest. Returns when no connection is
+/// left. Handlers find the peer as `ConnectInfo<SocketAddr>`. Connections run on `tracker`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: &ServerLimits,
+    shutdown: CancellationToken,
+    tracker: &TaskTracker,
+) {
+    let cut = CancellationToken::new();
+    let streams = Streams { tracker: tracker.clone(), cut: cut.clone() };
+    let builder = builder(streams, limits);
+    let slots = u32::try_from(limits.max_connections).unwrap_or(u32::MAX).max(1);
+    let free = Arc::new(Semaphore::new(slots as usize));
+    let server = Arc::new(Server { router, builder, limits: limits.clone(), shutdown, cut });
+
+    let accepting = accept_all(&listener, &server, &free, tracker);
+    server.shutdown.run_until_cancelled(accepting).await;
+    drop(listener);
+
+    let drained = tokio::time::timeout(limits.drain_timeout, free.acquire_many(slots)).await.is_ok();
+    if !drained {
+        let open = (slots as usize).saturating_sub(free.available_permits());
+        tracing::warn!(open, "connections did not end in time and are dropped");
+        server.cut.cancel();
+        // An error would mean a closed semaphore; nobody closes it.
+        let _ = free.acquire_many(slots).await;
+    }
+}
+
+fn builder(streams: Streams, limits: &ServerLimits) -> Builder<Streams> {
+    let mut builder = Builder::new(streams);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_headers(limits.max_headers)
+        .max_buf_size(limits.max_header_bytes.max(SMALLEST_BUFFER));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+async fn accept_all(
+    listener: &TcpListener,
+    server: &Arc<Server>,
+    free: &Arc<Semaphore>,
+    tracker: &TaskTracker,
+) {
+    // The slot first: without one, the connection stays in the backlog.
+    while let Ok(slot) = Arc::clone(free).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                tracker.spawn(Arc::clone(server).connection(stream, peer, slot));
+            }
+            Err(error) if is_of_the_peer(&error) => tracing::debug!(%error, "a connection was lost"),
+            Err(error) => {
+                tracing::error!(%error, "connections cannot be accepted, resting");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether only that one connection failed, so that the next may be accepted at once.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+impl Server {
+    /// One connection from its first byte to its last. Holds its slot until then.
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _slot: OwnedSemaphorePermit) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, %peer, "the connection ended before it began");
+            return;
+        }
+        let limits = &self.limits;
+        let activity = Arc::new(Activity::default());
+        let service = service_fn(|request| answer(self.router.clone(), Arc::clone(&activity), peer, request));
+        let io = TokioIo::new(Timed::new(stream, limits.header_timeout, limits.write_timeout));
+        let mut connection = pin!(self.builder.serve_connection(io, service));
+        let ended = async {
+            let patience = tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = self.shutdown.cancelled() => Duration::MAX, // `cut` ends it
+                () = activity.idle_for(limits.idle_timeout) => limits.idle_timeout,
+            };
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(patience, connection).await.unwrap_or(Ok(()))
+        };
+        if let Some(Err(error)) = self.cut.run_until_cancelled(ended).await {
+            tracing::debug!(%error, %peer, "the connection broke");
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    activity: Arc<Activity>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Tracked>, Infallible> {
+    let running = activity.begin();
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.oneshot(request).await?;
+    Ok(response.map(|body| running.until_sent(body)))
+}

@@ -1,0 +1,215 @@
+//! The rules that hold between the files: validation, levels, annotations, identity, the server's context.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{
+    EntityTypeName, PolicySet, Schema, ValidationError, ValidationMode, ValidationWarning, Validator,
+};
+
+use super::{diagnostic::finding, policies::ReadTemplate, text::Text};
+use crate::policy::{
+    Finding, Manifest, PolicyRecord, Severity,
+    engine::{ValueShape, context_shape, declares},
+    query::{SERVER_CONTEXT, chain, server_attributes},
+    snapshot::Prepared,
+};
+
+/// What the rules look at.
+pub(super) struct Store<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) manifest_text: Text<'a>,
+    pub(super) schema: &'a Schema,
+    pub(super) policies: &'a [Prepared],
+    pub(super) templates: &'a [ReadTemplate],
+    pub(super) texts: &'a [Text<'a>],
+}
+
+impl Store<'_> {
+    /// Everything that breaks a rule, and Cedar's warnings.
+    pub(super) fn check(&self, found: &mut Vec<Finding>) {
+        self.validate(found);
+        self.annotations(found);
+        self.identity(found);
+        self.server_context(found);
+    }
+
+    fn validate(&self, found: &mut Vec<Finding>) {
+        let mut set = PolicySet::new();
+        for read in self.templates {
+            if let Err(error) = set.add_template(read.template.clone()) {
+                found.push(self.about(&read.record).error("template", Some(read.offset), chain(&error)));
+            }
+        }
+        for prepared in self.policies {
+            if let Err(error) = set.add(prepared.policy.clone()) {
+                found.push(self.at(&prepared.record, Severity::Error, "policy", chain(&error)));
+            }
+        }
+        let validator = Validator::new(self.schema.clone());
+        let result = validator.validate_with_level(&set, ValidationMode::Strict, self.manifest.level);
+        let broken: BTreeSet<&str> =
+            result.validation_errors().map(|error| error.policy_id().as_ref()).collect();
+        for error in result.validation_errors() {
+            let code = if matches!(error, ValidationError::EntityDerefLevelViolation(_)) {
+                "level"
+            } else {
+                "validation"
+            };
+            found.extend(self.placed(error, error.policy_id(), Severity::Error, code, &broken));
+        }
+        // What Cedar says of a policy that is wrong already is a consequence.
+        let sound =
+            |warning: &&ValidationWarning| !broken.contains(AsRef::<str>::as_ref(warning.policy_id()));
+        for warning in result.validation_warnings().filter(sound) {
+            let code = warning_code(warning);
+            found.extend(self.placed(warning, warning.policy_id(), Severity::Warning, code, &broken));
+        }
+    }
+
+    /// A diagnostic about a policy as a finding in the file of that policy.
+    ///
+    /// A link is checked as a policy of its own; what is wrong with its template is said of the template only.
+    fn placed(
+        &self,
+        diagnostic: &dyn miette::Diagnostic,
+        id: &cedar_policy::PolicyId,
+        severity: Severity,
+        code: &str,
+        broken: &BTreeSet<&str>,
+    ) -> Option<Finding> {
+        let id: &str = id.as_ref();
+        let of_template = self.templates.iter().find(|read| read.record.id.as_str() == id);
+        let of_policy = self.policies.iter().find(|prepared| prepared.record.id.as_str() == id);
+        let record = of_template.map(|read| &read.record).or(of_policy.map(|prepared| &prepared.record))?;
+        let text = self.about(record);
+        if let Some(link) = &record.link {
+            if broken.contains(link.template.as_str()) {
+                return None;
+            }
+            let plain = finding(diagnostic, text, severity, code, None);
+            let mut placed = self.at(record, severity, code, plain.message);
+            placed.help = plain.help;
+            return Some(placed);
+        }
+        Some(finding(diagnostic, text, severity, code, Some(text.line_start(record.line))))
+    }
+
+    fn annotations(&self, found: &mut Vec<Finding>) {
+        let templates = self.templates.iter().map(|read| &read.record);
+        let policies = self.policies.iter().map(|prepared| &prepared.record);
+        for record in policies.filter(|record| record.link.is_none()).chain(templates) {
+            let has = |name: &String| record.annotations.get(name).is_some_and(|value| !value.is_empty());
+            for name in self.manifest.required_annotations.iter().filter(|name| !has(name)) {
+                let message =
+                    format!("the policy `{}` has no `@{name}`, which the manifest requires", record.id);
+                found.push(self.at(record, Severity::Error, "annotation", message));
+            }
+        }
+    }
+
+    /// The types that identity maps to exist, and their attributes can hold what identity puts there.
+    fn identity(&self, found: &mut Vec<Finding>) {
+        let identity = &self.manifest.identity;
+        let mapped = [
+            ("user", &identity.user),
+            ("role", &identity.role),
+            ("tenant", &identity.tenant),
+            ("service", &identity.service),
+            ("api_key", &identity.api_key),
+        ];
+        let mut wrong = |message: String| found.push(self.in_manifest("identity", message));
+        let known: Vec<&EntityTypeName> = self.schema.entity_types().collect();
+        for (name, entity_type) in mapped {
+            let Some(entity_type) = entity_type else { continue };
+            if !known.iter().any(|known| known.to_string() == *entity_type) {
+                wrong(format!("`{name}` maps to `{entity_type}`, which the schema does not declare"));
+            }
+        }
+        let user = known.into_iter().find(|known| Some(known.to_string()) == identity.user);
+        let Some(user) = user else { return };
+        let tenant = identity.tenant.clone().map_or(ValueShape::Other, ValueShape::Entity);
+        let given = [
+            ("email", ValueShape::Text),
+            ("email_verified", ValueShape::Bool),
+            ("status", ValueShape::Text),
+            ("tenant", tenant),
+            ("created_at", ValueShape::Extension("datetime".to_owned())),
+        ];
+        for (name, shape) in given {
+            if declares(self.schema, user, name).is_some_and(|declared| declared.value != shape) {
+                wrong(format!(
+                    "the schema declares `{name}` of `{user}` with a type that identity cannot fill"
+                ));
+            }
+        }
+    }
+
+    /// Where `context.bailiwick` is declared, the server can fill it.
+    fn server_context(&self, found: &mut Vec<Finding>) {
+        let known = server_attributes();
+        for action in self.schema.actions() {
+            let Some(context) = context_shape(self.schema, action) else { continue };
+            let Some(declared) = context.get(SERVER_CONTEXT) else { continue };
+            let mut wrong = |what: String| {
+                let message = format!("in the context of `{action}`, {what}");
+                found.push(self.in_schema("server_context", message));
+            };
+            let ValueShape::Record(attributes) = &declared.value else {
+                wrong(format!("`{SERVER_CONTEXT}` is not a record: the server cannot fill it"));
+                continue;
+            };
+            for (name, attribute) in attributes {
+                if !known.iter().any(|(known, shape)| known == name && *shape == attribute.value) {
+                    wrong(format!("`{SERVER_CONTEXT}.{name}` is not an attribute that the server can fill"));
+                }
+            }
+        }
+    }
+
+    fn about(&self, record: &PolicyRecord) -> Text<'_> {
+        self.text(&record.file)
+    }
+
+    fn text(&self, path: &str) -> Text<'_> {
+        let found = self.texts.iter().find(|text| text.path == path);
+        found.copied().unwrap_or(Text { path: "", text: "" })
+    }
+
+    /// A finding at the place of a policy; for a link, of the link.
+    fn at(&self, record: &PolicyRecord, severity: Severity, code: &str, message: String) -> Finding {
+        let (file, line) = match &record.link {
+            Some(link) => (&link.file, link.line),
+            None => (&record.file, record.line),
+        };
+        let text = self.text(file);
+        let written = text.text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+        let start = text.line_start(line) + (written.len() - written.trim_start().len());
+        text.finding(severity, code, Some(start), message)
+    }
+
+    fn in_manifest(&self, code: &str, message: String) -> Finding {
+        self.manifest_text.error(code, self.manifest_text.text.find("[identity]"), message)
+    }
+
+    fn in_schema(&self, code: &str, message: String) -> Finding {
+        let declaring = self
+            .texts
+            .iter()
+            .find(|text| text.path.starts_with("schema/") && text.text.contains(SERVER_CONTEXT));
+        let text = declaring.copied().unwrap_or(Text { path: "schema", text: "" });
+        text.error(code, text.text.find(SERVER_CONTEXT), message)
+    }
+}
+
+fn warning_code(warning: &ValidationWarning) -> &'static str {
+    match warning {
+        ValidationWarning::MixedScriptString(_) => "mixed_script_string",
+        ValidationWarning::BidiCharsInString(_) => "bidi_chars_in_string",
+        ValidationWarning::BidiCharsInIdentifier(_) => "bidi_chars_in_identifier",
+        ValidationWarning::MixedScriptIdentifier(_) => "mixed_script_identifier",
+        ValidationWarning::ConfusableIdentifier(_) => "confusable_identifier",
+        ValidationWarning::ImpossiblePolicy(_) => "impossible_policy",
+        ValidationWarning::InvalidActionApplication(_) => "invalid_action_application",
+        _ => "warning",
+    }
+}

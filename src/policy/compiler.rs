@@ -1,0 +1,90 @@
+//! Compiling off the runtime, one bundle at a time, and remembering the last few results.
+//!
+//! A compile takes milliseconds to seconds of one core. It never runs on a thread that serves
+//! requests, and a burst of publishes queues here instead of taking every core.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Semaphore;
+
+use super::{Bundle, Compiled, Finding, Findings, Severity, Snapshot, StoreName, compile};
+use crate::base::Digest32;
+
+/// Snapshots that are kept, so that a roll-back to one of them needs no compile.
+const REMEMBERED: usize = 8;
+
+/// Compiles bundles.
+#[derive(Debug)]
+pub(super) struct Compiler {
+    turn: Arc<Semaphore>,
+    recent: Mutex<VecDeque<Arc<Snapshot>>>,
+}
+
+impl Compiler {
+    pub(super) fn new() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), recent: Mutex::default() }
+    }
+
+    /// Compiles on the blocking pool, after those who came before.
+    ///
+    /// Errors: the findings, at least one of them an error.
+    pub(super) async fn compile(&self, store: &StoreName, bundle: &Bundle) -> Result<Compiled, Findings> {
+        let (name, files) = (store.clone(), bundle.clone());
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        // The turn moves along: a caller who goes away must not let two compiles run.
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            compile(&files, &name)
+        })
+        .await;
+        match done {
+            Ok(Ok(compiled)) if compiled.findings.any_error() => Err(compiled.findings),
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%store, %error, "the policy compiler stopped unexpectedly");
+                Err(whole("internal", "the compiler stopped unexpectedly"))
+            }
+        }
+    }
+
+    /// Keeps a snapshot in place of the one that was not asked for the longest.
+    pub(super) fn remember(&self, snapshot: &Arc<Snapshot>) {
+        let mut recent = self.recent();
+        recent.retain(|known| !is(known, snapshot.store(), snapshot.digest()));
+        recent.push_front(Arc::clone(snapshot));
+        recent.truncate(REMEMBERED);
+    }
+
+    /// The snapshot of this content, if it is still kept.
+    pub(super) fn recall(&self, store: &StoreName, digest: Digest32) -> Option<Arc<Snapshot>> {
+        let mut recent = self.recent();
+        let at = recent.iter().position(|known| is(known, store, digest))?;
+        let snapshot = recent.remove(at)?;
+        recent.push_front(Arc::clone(&snapshot));
+        Some(snapshot)
+    }
+
+    fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Snapshot>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is(snapshot: &Snapshot, store: &StoreName, digest: Digest32) -> bool {
+    snapshot.digest() == digest && snapshot.store() == store
+}
+
+/// One error finding about the bundle as a whole, for which the file is `.`.
+pub(super) fn whole(code: &str, message: &str) -> Findings {
+    Findings::new(vec![Finding {
+        severity: Severity::Error,
+        code: code.to_owned(),
+        file: ".".to_owned(),
+        line: None,
+        column: None,
+        message: message.to_owned(),
+        help: None,
+    }])
+}

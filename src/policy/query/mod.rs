@@ -1,0 +1,20 @@
+//! A query: who wants to do what with which thing, under which circumstances. Checked against the schema.
+//!
+//! What a caller sends is checked strictly: an unknown action or type, a pair that the action does
+//! not apply to, or a context that does not fit is a [`QueryProblem`] that points at the place. An
+//! unknown *id* is none: such an entity has no attributes and no parents.
+//!
+//! The attribute `bailiwick` of the context is the server's: [`ServerContext`] is put there, as far
+//! as the schema declares it, and a caller who sends it is refused. JSON is taken as parsed values;
+//! `serde_json`, which bounds nesting to 128 levels, is what bounds the depth of a context.
+
+mod context;
+mod problem;
+mod read;
+mod server;
+
+pub use problem::{QueryProblem, QueryProblemKind};
+pub(super) use problem::{chain, escape};
+pub use read::{Query, RequestParts, entity_uid};
+pub(super) use server::server_attributes;
+pub use server::{SERVER_CONTEXT, ServerContext};

@@ -1,0 +1,230 @@
+//! Reading a request: action, principal, resource, then context.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RequestValidationError, Schema};
+use serde_json::{Map, Value};
+
+use super::{QueryProblem, QueryProblemKind, SERVER_CONTEXT, ServerContext, context, problem::escape};
+use crate::policy::{
+    Snapshot,
+    engine::{AttributeShape, ValueShape},
+};
+
+/// The parts of a request as JSON.
+///
+/// An entity is `{"type": …, "id": …}` or text in Cedar's form, `User::"alice"`; an action may also be
+/// its bare name where that is unique in the schema.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestParts<'a> {
+    /// Who asks.
+    pub principal: &'a Value,
+    /// What they want to do.
+    pub action: &'a Value,
+    /// With which thing.
+    pub resource: &'a Value,
+    /// Under which circumstances; absent is empty.
+    pub context: Option<&'a Value>,
+}
+
+/// A request that fits the schema of its snapshot.
+#[derive(Debug, Clone)]
+pub struct Query {
+    principal: EntityUid,
+    action: EntityUid,
+    resource: EntityUid,
+    context: Value,
+    request: Request,
+}
+
+impl Query {
+    /// A query from Cedar's own values; with a schema, checked against it.
+    ///
+    /// Errors: [`QueryProblem`] when it does not fit the schema.
+    pub fn new(
+        principal: EntityUid,
+        action: EntityUid,
+        resource: EntityUid,
+        context: Context,
+        schema: Option<&Schema>,
+    ) -> Result<Self, QueryProblem> {
+        let json = context
+            .to_json_value()
+            .map_err(|error| QueryProblem::new("/context", QueryProblemKind::Context, error.to_string()))?;
+        Self::build(principal, action, resource, (context, json), schema)
+    }
+
+    fn build(
+        principal: EntityUid,
+        action: EntityUid,
+        resource: EntityUid,
+        (context, json): (Context, Value),
+        schema: Option<&Schema>,
+    ) -> Result<Self, QueryProblem> {
+        let request = Request::new(principal.clone(), action.clone(), resource.clone(), context, schema);
+        let request = request.map_err(|error| scope_problem(&error, &principal))?;
+        Ok(Self { principal, action, resource, context: json, request })
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn principal(&self) -> &EntityUid {
+        &self.principal
+    }
+
+    /// What they want to do.
+    #[must_use]
+    pub fn action(&self) -> &EntityUid {
+        &self.action
+    }
+
+    /// With which thing.
+    #[must_use]
+    pub fn resource(&self) -> &EntityUid {
+        &self.resource
+    }
+
+    /// The context as it was evaluated, what the server added included, as JSON.
+    #[must_use]
+    pub fn context(&self) -> &Value {
+        &self.context
+    }
+
+    pub(in crate::policy) fn request(&self) -> &Request {
+        &self.request
+    }
+}
+
+impl Snapshot {
+    /// Reads a request and checks it against the schema, adding what the server knows.
+    ///
+    /// Errors: [`QueryProblem`] for the first thing wrong: action, principal, resource, then context.
+    pub fn query(&self, parts: RequestParts<'_>, server: &ServerContext) -> Result<Query, QueryProblem> {
+        let context = caller_context(parts.context)?;
+        if context.contains_key(SERVER_CONTEXT) {
+            let message = format!("`{SERVER_CONTEXT}` in the context is set by the server alone");
+            let pointer = format!("/context/{SERVER_CONTEXT}");
+            return Err(QueryProblem::new(pointer, QueryProblemKind::ReservedContext, message));
+        }
+        self.query_with(parts, context, Some(server))
+    }
+
+    /// As [`Snapshot::query`], with the whole context given, the server's part included: for tests and replay.
+    ///
+    /// Errors: as [`Snapshot::query`], without the reserved attribute.
+    pub fn query_as_given(&self, parts: RequestParts<'_>) -> Result<Query, QueryProblem> {
+        self.query_with(parts, caller_context(parts.context)?, None)
+    }
+
+    /// The attributes that the schema declares under `context.bailiwick` for an action; empty when none.
+    #[must_use]
+    pub fn server_context_of(&self, action: &EntityUid) -> Vec<&str> {
+        self.server_shape(action).into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The action that a JSON value names.
+    ///
+    /// Errors: [`QueryProblem`] at `/action` when it is malformed, unknown, or a bare name that is not unique.
+    pub fn action(&self, action: &Value) -> Result<EntityUid, QueryProblem> {
+        let uid = match action {
+            Value::String(name) if !name.contains("::\"") => match self.actions_named(name) {
+                [one] => return Ok(one.clone()),
+                [] => return Err(unknown_action(&format!("`{name}`"))),
+                _ => {
+                    let message = format!("more than one action is called `{name}`: give its full name");
+                    return Err(QueryProblem::new("/action", QueryProblemKind::UnknownAction, message));
+                }
+            },
+            other => entity_uid(other, "/action")?,
+        };
+        if self.context_of(&uid).is_some() { Ok(uid) } else { Err(unknown_action(&format!("`{uid}`"))) }
+    }
+
+    fn query_with(
+        &self,
+        parts: RequestParts<'_>,
+        mut context: Map<String, Value>,
+        server: Option<&ServerContext>,
+    ) -> Result<Query, QueryProblem> {
+        let action = self.action(parts.action)?;
+        let principal = entity_uid(parts.principal, "/principal")?;
+        let resource = entity_uid(parts.resource, "/resource")?;
+        cedar_policy::validate_scope_variables(&principal, &action, &resource, self.schema())
+            .map_err(|error| scope_problem(&error, &principal))?;
+        if let (Some(server), Some(shape)) = (server, self.server_shape(&action)) {
+            let known = shape.keys().filter_map(|name| Some((name.clone(), server.value(name)?)));
+            context.insert(SERVER_CONTEXT.to_owned(), Value::Object(known.collect()));
+        }
+        let fitted = context::fit(self, &action, context)?;
+        Query::build(principal, action, resource, fitted, Some(self.schema()))
+    }
+
+    fn server_shape(&self, action: &EntityUid) -> Option<&BTreeMap<String, AttributeShape>> {
+        match &self.context_of(action)?.get(SERVER_CONTEXT)?.value {
+            ValueShape::Record(attributes) => Some(attributes),
+            _ => None,
+        }
+    }
+}
+
+fn caller_context(context: Option<&Value>) -> Result<Map<String, Value>, QueryProblem> {
+    match context {
+        None => Ok(Map::new()),
+        Some(Value::Object(context)) => Ok(context.clone()),
+        Some(_) => {
+            Err(QueryProblem::new("/context", QueryProblemKind::Malformed, "the context must be an object"))
+        }
+    }
+}
+
+fn unknown_action(name: &str) -> QueryProblem {
+    QueryProblem::new("/action", QueryProblemKind::UnknownAction, format!("there is no action {name}"))
+}
+
+/// Reads an entity: `{"type": …, "id": …}`, any id being legal, or text in Cedar's form.
+///
+/// Errors: [`QueryProblem`] at `pointer` or below it.
+pub fn entity_uid(value: &Value, pointer: &str) -> Result<EntityUid, QueryProblem> {
+    let malformed = |below: &str, message: String| {
+        Err(QueryProblem::new(format!("{pointer}{below}"), QueryProblemKind::Malformed, message))
+    };
+    match value {
+        Value::String(text) => match text.parse() {
+            Ok(uid) => Ok(uid),
+            Err(_) => malformed("", format!("`{text}` is not an entity in the form `Type::\"id\"`")),
+        },
+        Value::Object(members) => {
+            if let Some(key) = members.keys().find(|key| !matches!(key.as_str(), "type" | "id")) {
+                return malformed(&format!("/{}", escape(key)), format!("an entity has no member `{key}`"));
+            }
+            let Some(Value::String(type_name)) = members.get("type") else {
+                return malformed("/type", "an entity needs `type`, a text".to_owned());
+            };
+            let Some(Value::String(id)) = members.get("id") else {
+                return malformed("/id", "an entity needs `id`, a text".to_owned());
+            };
+            match type_name.parse::<EntityTypeName>() {
+                Ok(type_name) => Ok(EntityUid::from_type_name_and_id(type_name, EntityId::new(id))),
+                Err(_) => malformed("/type", format!("`{type_name}` is not the name of an entity type")),
+            }
+        }
+        _ => malformed("", "an entity is `{\"type\": …, \"id\": …}` or `Type::\"id\"`".to_owned()),
+    }
+}
+
+fn scope_problem(error: &RequestValidationError, principal: &EntityUid) -> QueryProblem {
+    use QueryProblemKind::{Context, NotApplicable, UnknownAction, UnknownType};
+    use RequestValidationError as E;
+    let (pointer, kind) = match error {
+        E::UndeclaredAction(_) | E::ExternalAction(_) => ("/action", UnknownAction),
+        E::UndeclaredPrincipalType(_) => ("/principal", UnknownType),
+        E::InvalidPrincipalType(_) => ("/principal", NotApplicable),
+        E::InvalidResourceType(_) => ("/resource", NotApplicable),
+        E::InvalidEnumEntity(_) if error.to_string().contains(&principal.to_string()) => {
+            ("/principal", UnknownType)
+        }
+        E::UndeclaredResourceType(_) | E::InvalidEnumEntity(_) => ("/resource", UnknownType),
+        _ => ("/context", Context),
+    };
+    QueryProblem::new(pointer, kind, error.to_string())
+}

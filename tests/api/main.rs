@@ -1,0 +1,26 @@
+//! The API through its routers, on both backends: one file a tag, and what all tags share.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod app;
+
+mod auth;
+mod authorize;
+mod bad_input;
+mod health;
+mod journeys;
+mod keys;
+mod matrix;
+mod policy_stores;
+mod roles;
+mod sessions;
+mod setup;
+mod users;
