@@ -19,7 +19,6 @@ mod identity;
 mod kv;
 mod policy;
 mod roles;
-mod roles;
 mod schema;
 mod serve;
 mod sessions;
