@@ -206,6 +206,10 @@ impl Snapshot {
         self.body.parts.policies.get(usize::try_from(number).ok()?)
     }
 
+    pub(super) fn all_prepared(&self) -> &[Prepared] {
+        &self.body.parts.policies
+    }
+
     pub(super) fn actions(&self) -> &Entities {
         &self.body.parts.actions
     }

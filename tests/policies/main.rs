@@ -1,10 +1,18 @@
 //! The engine: the shipped stores, equality with Cedar, and what the compiler finds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod corpus;
 mod differential;
+mod explain;
 mod findings;
+mod matrix;
 mod requests;
 mod shipped;
