@@ -83,10 +83,13 @@ fn one(
         values.insert(slot, pst_uid(&entity).map_err(wrong)?);
     }
     let policy = fill_in(read, values, &id).map_err(wrong)?;
-    let link = Link { template: read.record.id.clone(), slots, file: Arc::from(text.path), line };
+    let origin = Link { template: read.record.id.clone(), slots, file: Arc::from(text.path), line };
     let mut annotations = read.record.annotations.clone();
     annotations.insert("id".to_owned(), entry.id);
-    Ok(Prepared { record: PolicyRecord { id, annotations, link: Some(link), ..read.record.clone() }, policy })
+    Ok(Prepared {
+        record: PolicyRecord { id, annotations, link: Some(origin), ..read.record.clone() },
+        policy,
+    })
 }
 
 /// The template with its slots filled in, as a policy without slots.
