@@ -61,6 +61,11 @@ fn manifests() {
     finds("manifest.toml", "name = [", &["manifest manifest.toml:1:9"]);
     finds("manifest.toml", "level = \"é\"\n", &["manifest manifest.toml:1:9"]);
     finds("manifest.toml", "\n[identity]\nuser = \"Usr\"\n", &["identity manifest.toml:2:1"]);
+    finds(
+        "manifest.toml",
+        "[aliases]\nDoc = \"User\"\nd = \"Dok\"",
+        &["alias manifest.toml:1:1", "alias manifest.toml:1:1"],
+    );
     finds("manifest.toml", "required_annotations = [\"reason\"]", &["annotation p.cedar:1:1"]);
 }
 

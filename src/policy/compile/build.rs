@@ -5,7 +5,7 @@ use cedar_policy::{Entities, Schema};
 use super::{
     links,
     policies::{Ids, Kind, Read},
-    rules::Store,
+    rules::{self, Store},
     schema, statics,
     text::Text,
 };
@@ -125,6 +125,7 @@ fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings
         digest: bundle.digest(),
         level: manifest.level,
         identity: manifest.identity.clone(),
+        aliases: rules::aliases(&manifest),
         schema,
         actions,
         statics,

@@ -41,6 +41,7 @@ impl Store<'_> {
         self.validate(found);
         self.annotations(found);
         self.identity(found);
+        self.aliases(found);
         self.server_context(found);
     }
 
@@ -157,6 +158,26 @@ impl Store<'_> {
         }
     }
 
+    /// A short name stands for a type of the schema, and is not itself one.
+    fn aliases(&self, found: &mut Vec<Finding>) {
+        let known: BTreeSet<String> = self.schema.entity_types().map(ToString::to_string).collect();
+        for (short, full) in &self.manifest.aliases {
+            let text = self.manifest_text;
+            let at = text.text.find("[aliases]");
+            if known.contains(short) {
+                found.push(text.error(
+                    "alias",
+                    at,
+                    format!("the alias `{short}` is a type of the schema itself"),
+                ));
+            } else if !known.contains(full) {
+                let message =
+                    format!("the alias `{short}` stands for `{full}`, which the schema does not declare");
+                found.push(text.error("alias", at, message));
+            }
+        }
+    }
+
     /// Where `context.bailiwick` is declared, the server can fill it.
     fn server_context(&self, found: &mut Vec<Finding>) {
         let known = server_attributes();
@@ -212,6 +233,12 @@ impl Store<'_> {
         let text = declaring.copied().unwrap_or(Text { path: "schema", text: "" });
         text.error(code, text.text.find(SERVER_CONTEXT), message)
     }
+}
+
+/// The short names of entity types, with the types that they stand for.
+pub(super) fn aliases(manifest: &Manifest) -> HashMap<String, EntityTypeName> {
+    let pairs = manifest.aliases.iter();
+    pairs.filter_map(|(short, full)| Some((short.clone(), full.parse().ok()?))).collect()
 }
 
 fn warning_code(warning: &ValidationWarning) -> &'static str {
