@@ -72,5 +72,7 @@ pub async fn serve(mut config: Config, announce: impl Fn(&str)) -> Result<()> {
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}` of `server.{key}`"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on `{address}` of `server.{key}`"))
 }

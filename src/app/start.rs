@@ -76,6 +76,7 @@ pub struct App {
 
 /// What a node needs in order to serve, and whether it has it.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for itself")]
 pub struct ReadinessReport {
     /// The database answers.
     pub database: bool,
@@ -113,10 +114,11 @@ impl App {
         let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
         let settings = TokenSettings::new(&config.tokens, &config.public_url());
-        let tokens = TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
-            .await
-            .map(Arc::new)
-            .context("the signing keys cannot be opened")?;
+        let tokens =
+            TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
+                .await
+                .map(Arc::new)
+                .context("the signing keys cannot be opened")?;
         let sessions = SessionParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -144,11 +146,22 @@ impl App {
         let node = Node { id: NodeId::new(clock.now(), &*entropy)?, name: host_name() };
         let poll = Duration::from_secs(config.policy.poll_secs);
         let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
-        let policies = Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live.clone()));
-        policies.first_start(&config.policy.dir).await.context("the first policy versions cannot be stored")?;
+        let policies = Arc::new(PolicyService::new(
+            db.clone(),
+            clock.clone(),
+            entropy.clone(),
+            bus.clone(),
+            live.clone(),
+        ));
+        policies
+            .first_start(&config.policy.dir)
+            .await
+            .context("the first policy versions cannot be stored")?;
         live.refresh().await.context("the active policies cannot be read")?;
         if live.snapshot(&StoreName::system()).is_none() {
-            bail!("the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one");
+            bail!(
+                "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
+            );
         }
         let authorize = AuthorizeService {
             policies: policies.clone(),
@@ -160,7 +173,23 @@ impl App {
         };
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
-        Ok(Self { config, clock, entropy, db, kv, bus, policies, authorize, users, roles, tokens, sessions, authn, setup_token, draining })
+        Ok(Self {
+            config,
+            clock,
+            entropy,
+            db,
+            kv,
+            bus,
+            policies,
+            authorize,
+            users,
+            roles,
+            tokens,
+            sessions,
+            authn,
+            setup_token,
+            draining,
+        })
     }
 
     /// Starts the loops that keep this node up to date.
@@ -215,16 +244,14 @@ pub async fn open_database(config: &Config) -> Result<Db> {
 /// Errors: it cannot be opened.
 pub async fn connect(config: &Config) -> Result<Db> {
     let connections = config.storage.connections;
-    match &config.storage.postgres_url {
-        Some(url) => Db::postgres(&PostgresOptions { url: url.clone(), connections })
+    if let Some(url) = &config.storage.postgres_url {
+        return Db::postgres(&PostgresOptions { url: url.clone(), connections })
             .await
-            .context("the Postgres of `storage.postgres_url` cannot be reached"),
-        None => {
-            let path = config.database_path();
-            let options = SqliteOptions { path: path.clone(), readers: connections };
-            Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
-        }
+            .context("the Postgres of `storage.postgres_url` cannot be reached");
     }
+    let path = config.database_path();
+    let options = SqliteOptions { path: path.clone(), readers: connections };
+    Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
 }
 
 async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {
@@ -239,12 +266,17 @@ fn open_bus(config: &Config, db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn 
         (BusKind::Local, _, _) => Ok(Bus::local()),
         (BusKind::Redis, Some(url), _) => {
             let timeout = Duration::from_millis(config.redis.timeout_ms);
-            let options = bus::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
+            let options =
+                bus::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
             Ok(Bus::redis(&options, clock.clone(), entropy.clone())?)
         }
-        (BusKind::Postgres, _, Db::Postgres(pool)) => Ok(Bus::postgres(pool.clone(), clock.clone(), entropy.clone())),
+        (BusKind::Postgres, _, Db::Postgres(pool)) => {
+            Ok(Bus::postgres(pool.clone(), clock.clone(), entropy.clone()))
+        }
         (BusKind::Redis, None, _) => bail!("`redis.bus` is `redis` and `redis.url` is not set"),
-        (BusKind::Postgres, _, Db::Sqlite { .. }) => bail!("`redis.bus` is `postgres` and the database is not Postgres"),
+        (BusKind::Postgres, _, Db::Sqlite { .. }) => {
+            bail!("`redis.bus` is `postgres` and the database is not Postgres")
+        }
     }
 }
 

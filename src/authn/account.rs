@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{AuthnError, AuthnService, PasswordChange, SignedIn, UserCaller};
+use super::{AuthnError, AuthnService, Caller, PasswordChange, SignedIn, UserCaller};
 use crate::{
     audit::{self, Actor},
     base::{TenantId, UserId},
@@ -63,6 +63,27 @@ impl AuthnService {
         parts.sessions.warm(&grant.session).await;
         let user = User { token_epoch: grant.session.epoch, ..known.user };
         self.signed_in(user, grant).await.map(Some)
+    }
+
+    /// Signs out whoever presents an access token, a refresh token, or both. An access token that has run
+    /// out needs its refresh token beside it; one whose session is over already is no error.
+    ///
+    /// Errors: `Token` and `Session` when the access token is not good and no refresh token makes up for
+    /// it, `Storage`, `Entropy`.
+    pub async fn sign_out(
+        &self,
+        access: Option<&str>,
+        refresh: Option<&str>,
+        all: bool,
+        request_id: Option<&str>,
+    ) -> Result<(), AuthnError> {
+        let caller = match self.identify(access).await {
+            Ok(Caller::User(user)) => Some(user),
+            Ok(Caller::Anonymous) | Err(AuthnError::Session(_)) => None,
+            Err(AuthnError::Token(_)) if refresh.is_some() => None,
+            Err(error) => return Err(error),
+        };
+        self.logout(caller.as_deref(), refresh, all, request_id).await
     }
 
     /// Signs out: ends the caller's session, and that of the refresh token, which is enough by itself

@@ -68,8 +68,10 @@ impl Records<'_> {
         }
         let tenant = self.types.tenant.as_deref().and_then(|kind| uid(kind, &user.tenant_id.to_string()));
         if let Some(kind) = &self.types.tenant {
-            attributes
-                .insert("tenant".to_owned(), json!({"__entity": {"type": kind, "id": user.tenant_id.to_string()}}));
+            attributes.insert(
+                "tenant".to_owned(),
+                json!({"__entity": {"type": kind, "id": user.tenant_id.to_string()}}),
+            );
         }
         let roles = roles.iter().filter_map(|name| uid(self.types.role.as_deref()?, name));
         self.add(user_type, &user.id.to_string(), attributes, roles.chain(tenant).collect());

@@ -64,7 +64,9 @@ impl AuthorizeService {
     async fn snapshot(&self, store: &StoreName) -> Result<Arc<Snapshot>, AuthorizeError> {
         match self.policies.live().snapshot(store) {
             Some(snapshot) => Ok(snapshot),
-            None if self.policies.exists(store).await? => Err(AuthorizeError::NoActiveVersion(store.to_string())),
+            None if self.policies.exists(store).await? => {
+                Err(AuthorizeError::NoActiveVersion(store.to_string()))
+            }
             None => Err(AuthorizeError::UnknownStore(store.to_string())),
         }
     }

@@ -89,7 +89,10 @@ impl Code {
     /// Seconds after which another try makes sense, for the codes where one does.
     pub const fn retry_after_secs(self) -> Option<u32> {
         match self {
-            Self::HashingOverloaded | Self::StoreUnavailable | Self::NoActiveVersion | Self::RequestDeadline => Some(1),
+            Self::HashingOverloaded
+            | Self::StoreUnavailable
+            | Self::NoActiveVersion
+            | Self::RequestDeadline => Some(1),
             _ => None,
         }
     }
@@ -98,9 +101,11 @@ impl Code {
     pub const fn challenge(self) -> Option<&'static str> {
         match self {
             Self::TokenMissing => Some("Bearer"), // no error attribute when nothing was presented
-            Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked | Self::WrongTokenType | Self::SessionExpired => {
-                Some("Bearer error=\"invalid_token\"")
-            }
+            Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::WrongTokenType
+            | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),
             _ => None,
         }

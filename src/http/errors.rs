@@ -19,7 +19,9 @@ impl From<StorageError> for Problem {
         let code = match error.fault() {
             // A conflict that outlived its retries, an overloaded pool, a database that is gone.
             Fault::Retry | Fault::Busy | Fault::Other => Code::StoreUnavailable,
-            Fault::NoRow | Fault::Unique | Fault::ForeignKey | Fault::NotNull | Fault::Check => Code::InternalError,
+            Fault::NoRow | Fault::Unique | Fault::ForeignKey | Fault::NotNull | Fault::Check => {
+                Code::InternalError
+            }
         };
         Self::new(code).cause(error)
     }
@@ -88,7 +90,9 @@ impl From<AuthnError> for Problem {
 impl From<UserError> for Problem {
     fn from(error: UserError) -> Self {
         match error {
-            UserError::EmailTaken | UserError::UsernameTaken => Self::new(Code::EmailTaken).detail(error.to_string()),
+            UserError::EmailTaken | UserError::UsernameTaken => {
+                Self::new(Code::EmailTaken).detail(error.to_string())
+            }
             UserError::NotFound => Self::new(Code::NotFound),
             UserError::Storage(error) => error.into(),
             UserError::Entropy(error) => error.into(),
@@ -155,7 +159,9 @@ impl From<PolicyServiceError> for Problem {
                 .detail(error.to_string())
                 .extension("active_version", active.map(|number| number.0)),
             PolicyServiceError::NothingBefore(_) => Self::new(Code::Conflict).detail(error.to_string()),
-            PolicyServiceError::Cursor(error) => Self::new(Code::ValidationFailed).at("?cursor", error.to_string()),
+            PolicyServiceError::Cursor(error) => {
+                Self::new(Code::ValidationFailed).at("?cursor", error.to_string())
+            }
             PolicyServiceError::Audit(error) => error.into(),
             PolicyServiceError::Storage(error) => error.into(),
         }

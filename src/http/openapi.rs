@@ -125,9 +125,10 @@ fn describe(response: &mut Value, code: Code) {
         if !text.is_empty() {
             text.push_str(" · ");
         }
-        text.push_str(&format!("`{}`: {}", code.as_str(), code.title()));
+        text.extend(["`", code.as_str(), "`: ", code.title()]);
     }
-    let examples = response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);
+    let examples =
+        response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);
     if let Some(examples) = examples {
         let value = json!({
             "type": format!("urn:bailiwick:problem:{}", code.as_str()),

@@ -154,7 +154,10 @@ impl Problem {
         if let Some(challenge) = code.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if matches!(code, Code::RefreshFailed | Code::RefreshExpired | Code::RefreshReused | Code::SessionExpired) {
+        if matches!(
+            code,
+            Code::RefreshFailed | Code::RefreshExpired | Code::RefreshReused | Code::SessionExpired
+        ) {
             headers.insert(AUTH_ACTION, HeaderValue::from_static("relogin"));
         }
         response
@@ -170,4 +173,4 @@ impl IntoResponse for Problem {
 }
 
 /// What a handler answers.
-pub type Result<T> = std::result::Result<T, Problem>;
+pub(super) type Result<T> = std::result::Result<T, Problem>;

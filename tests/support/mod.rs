@@ -1,5 +1,6 @@
 //! What all test binaries share: the two backends, one fresh database a test, and honest skipping.
 #![allow(dead_code, reason = "each binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use all of it")]
 
 use std::{io::Write, str::FromStr};

@@ -7,7 +7,11 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, header::{ORIGIN, USER_AGENT}, request::Parts},
+    http::{
+        HeaderMap,
+        header::{ORIGIN, USER_AGENT},
+        request::Parts,
+    },
 };
 use ipnet::IpNet;
 
@@ -134,6 +138,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", vec!["10.0.0.1"; 200].join(",").parse().unwrap());
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        assert_eq!(client_ip("10.0.0.1".parse().unwrap(), &headers, &trusted), "10.0.0.1".parse::<IpAddr>().unwrap());
+        assert_eq!(
+            client_ip("10.0.0.1".parse().unwrap(), &headers, &trusted),
+            "10.0.0.1".parse::<IpAddr>().unwrap()
+        );
     }
 }

@@ -101,7 +101,9 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes> {
 fn parse_stored<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let parsed = parse(bytes)?;
     if has_nul(bytes) {
-        return Err(Problem::new(Code::ValidationFailed).at("", "texts must not contain the character U+0000"));
+        return Err(
+            Problem::new(Code::ValidationFailed).at("", "texts must not contain the character U+0000")
+        );
     }
     Ok(parsed)
 }
@@ -187,7 +189,11 @@ fn plain(message: &str) -> String {
         };
         words.push(format!("{translated}{}", if word.ends_with(',') { "," } else { "" }));
     }
-    words.join(" ").replace("a an object", "an object").replace("a object", "an object").replace("a array", "an array")
+    words
+        .join(" ")
+        .replace("a an object", "an object")
+        .replace("a object", "an object")
+        .replace("a array", "an array")
 }
 
 #[cfg(test)]
@@ -214,7 +220,10 @@ mod tests {
 
     fn problem(body: &[u8]) -> serde_json::Value {
         let rendered = parse::<Body>(body).unwrap_err().render("/x", "r");
-        let bytes = futures_util::FutureExt::now_or_never(rendered.into_body().collect()).unwrap().unwrap().to_bytes();
+        let bytes = futures_util::FutureExt::now_or_never(rendered.into_body().collect())
+            .unwrap()
+            .unwrap()
+            .to_bytes();
         serde_json::from_slice(&bytes).unwrap()
     }
 
@@ -228,11 +237,26 @@ mod tests {
     fn names_the_place_and_speaks_json() {
         for (body, code, pointer, detail) in [
             (r#"{"name":1}"#, "validation_failed", "/name", "invalid type: integer `1`, expected a string"),
-            (r#"{"name":"a","age":-1}"#, "validation_failed", "/age", "invalid value: integer `-1`, expected a whole number"),
+            (
+                r#"{"name":"a","age":-1}"#,
+                "validation_failed",
+                "/age",
+                "invalid value: integer `-1`, expected a whole number",
+            ),
             (r#"{"nam":"a"}"#, "validation_failed", "/nam", "is not a known field"),
             (r"{}", "validation_failed", "/name", "is missing"),
-            (r#"{"name":"a","inner":[{"flag":1}]}"#, "validation_failed", "/inner/0/flag", "invalid type: integer `1`, expected a boolean"),
-            (r#"{"name":"a","inner":[{"~/":1}]}"#, "validation_failed", "/inner/0/~0~1", "is not a known field"),
+            (
+                r#"{"name":"a","inner":[{"flag":1}]}"#,
+                "validation_failed",
+                "/inner/0/flag",
+                "invalid type: integer `1`, expected a boolean",
+            ),
+            (
+                r#"{"name":"a","inner":[{"~/":1}]}"#,
+                "validation_failed",
+                "/inner/0/~0~1",
+                "is not a known field",
+            ),
             (r"3", "validation_failed", "", "invalid type: integer `3`, expected an object"),
         ] {
             let problem = problem(body.as_bytes());

@@ -6,7 +6,11 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::http::{codes::Code, problem::{Problem, Result}, state::AppState};
+use crate::http::{
+    codes::Code,
+    problem::{Problem, Result},
+    state::AppState,
+};
 
 /// The parameters of the path. One that cannot be an id of the wanted kind is not found, as an
 /// absent one is: a caller learns nothing from the difference.
@@ -25,7 +29,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Path<T> {
 
 /// The parameter `name` of the path, percent-decoded.
 pub(super) async fn parameter(parts: &mut Parts, app: &AppState, name: &str) -> Result<String> {
-    let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| Problem::new(Code::NotFound))?;
+    let params =
+        RawPathParams::from_request_parts(parts, app).await.map_err(|_| Problem::new(Code::NotFound))?;
     let found = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
     found.ok_or_else(|| Problem::new(Code::NotFound))
 }

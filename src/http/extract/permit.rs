@@ -137,7 +137,12 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(invalid()) }
 }
 
-async fn ask<A: Action>(app: &AppState, user: Option<&UserCaller>, client: &Client, resource: EntityRef) -> Result<()> {
+async fn ask<A: Action>(
+    app: &AppState,
+    user: Option<&UserCaller>,
+    client: &Client,
+    resource: EntityRef,
+) -> Result<()> {
     let (tenant, principal) = match user {
         Some(user) => (user.tenant_id, EntityRef::new("User", user.user_id.to_string())),
         None => (TenantId::DEFAULT, EntityRef::new("Anonymous", "anonymous")),

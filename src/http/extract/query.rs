@@ -6,7 +6,11 @@ use utoipa::IntoParams;
 
 use crate::{
     base::{Cursor, Limit},
-    http::{codes::Code, problem::{Problem, Result}, state::AppState},
+    http::{
+        codes::Code,
+        problem::{Problem, Result},
+        state::AppState,
+    },
 };
 
 /// The parameters of the query string. Unknown ones are refused where the type says so.
@@ -20,8 +24,10 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _app: &AppState) -> Result<Self> {
         let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
         query.map(|axum::extract::Query(value)| Self(value)).map_err(|error| {
-            let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            let name = text.split('`').nth(1).or_else(|| text.split(':').next()).unwrap_or_default().to_owned();
+            let text =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let name =
+                text.split('`').nth(1).or_else(|| text.split(':').next()).unwrap_or_default().to_owned();
             Problem::new(Code::ValidationFailed).at(format!("?{name}"), text)
         })
     }
@@ -57,9 +63,10 @@ impl PageQuery {
         };
         let cursor = match &self.cursor {
             None => None,
-            Some(text) => Some(Cursor::decode(text).map_err(|error| {
-                Problem::new(Code::ValidationFailed).at("?cursor", error.to_string())
-            })?),
+            Some(text) => Some(
+                Cursor::decode(text)
+                    .map_err(|error| Problem::new(Code::ValidationFailed).at("?cursor", error.to_string()))?,
+            ),
         };
         Ok((limit, cursor))
     }

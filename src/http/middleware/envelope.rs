@@ -51,12 +51,14 @@ fn request_id(app: &AppState, request: &Request) -> String {
     let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match sent {
         Some(id) if trusted && is_harmless(id) => id.to_owned(),
-        _ => RequestId::new(app.clock.now(), &*app.entropy).map_or_else(|_| "req_unknown".to_owned(), |id| id.to_string()),
+        _ => RequestId::new(app.clock.now(), &*app.entropy)
+            .map_or_else(|_| "req_unknown".to_owned(), |id| id.to_string()),
     }
 }
 
 fn is_harmless(id: &str) -> bool {
-    (8..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    (8..=128).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 /// Headers that inner layers had set on the answer stay on the problem's, unless it has its own.

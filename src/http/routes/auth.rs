@@ -15,7 +15,9 @@ use crate::{
     authn::{Login, PasswordChange, Registered, Registration, SignedIn},
     base::TenantId,
     http::{
-        actions::{Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register},
+        actions::{
+            Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
+        },
         codes::Code,
         extract::{Json, OpenPermit, Permit, field},
         problem::{Problem, Result},
@@ -36,7 +38,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// Who signs up.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RegisterRequest {
+pub(super) struct RegisterRequest {
     /// E-mail address.
     #[schema(example = "alice@example.com", max_length = 254)]
     pub email: String,
@@ -53,7 +55,7 @@ pub struct RegisterRequest {
 
 /// That the sign-up was taken, without saying whether the address was new (R12).
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Accepted {
+pub(super) struct Accepted {
     /// Always `accepted`.
     #[schema(example = "accepted")]
     pub status: &'static str,
@@ -62,7 +64,7 @@ pub struct Accepted {
 /// What to sign in with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LoginRequest {
+pub(super) struct LoginRequest {
     /// E-mail address or user name.
     #[schema(example = "alice@example.com")]
     pub identifier: String,
@@ -76,7 +78,7 @@ pub struct LoginRequest {
 /// A device as it describes itself.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct DeviceRequest {
+pub(super) struct DeviceRequest {
     /// Name to show in the list of sessions.
     #[schema(example = "Alice's phone", max_length = 100)]
     pub name: Option<String>,
@@ -87,7 +89,7 @@ pub struct DeviceRequest {
 
 /// A pair of tokens.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct TokenResponse {
+pub(super) struct TokenResponse {
     /// JWT (RFC 9068) for the `Authorization` header.
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…")]
     pub access_token: String,
@@ -114,7 +116,7 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
-    fn new(app: &AppState, signed_in: SignedIn) -> Self {
+    fn new(app: &AppState, signed_in: &SignedIn) -> Self {
         let session = &signed_in.session;
         Self {
             access_token: signed_in.access.token.expose().to_owned(),
@@ -132,7 +134,7 @@ impl TokenResponse {
 /// A refresh token to trade in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RefreshRequest {
+pub(super) struct RefreshRequest {
     /// The newest refresh token of the session.
     #[schema(value_type = String, example = "bwk_rt_…")]
     pub refresh_token: SecretString,
@@ -141,7 +143,7 @@ pub struct RefreshRequest {
 /// What to end.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LogoutRequest {
+pub(super) struct LogoutRequest {
     /// Needed when the access token has expired.
     #[schema(value_type = Option<String>, example = "bwk_rt_…")]
     pub refresh_token: Option<SecretString>,
@@ -153,7 +155,7 @@ pub struct LogoutRequest {
 /// Which sessions a password change ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum RevokeScope {
+pub(super) enum RevokeScope {
     /// Every one; the answer holds a fresh one when `keep_current` is set.
     #[default]
     All,
@@ -164,7 +166,7 @@ pub enum RevokeScope {
 /// A new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PasswordRequest {
+pub(super) struct PasswordRequest {
     /// The password until now.
     #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
     pub current_password: SecretString,
@@ -240,10 +242,11 @@ async fn create_login(
     permit: OpenPermit<LoginAction>,
     Json(body): Json<LoginRequest>,
 ) -> Result<Json<TokenResponse>> {
-    let client = permit.client.info(body.device.map(|device| (device.name, device.platform)).unwrap_or_default());
+    let client =
+        permit.client.info(body.device.map(|device| (device.name, device.platform)).unwrap_or_default());
     let login = Login { identifier: body.identifier, password: body.password, client };
     let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
-    Ok(Json(TokenResponse::new(&app, signed_in)))
+    Ok(Json(TokenResponse::new(&app, &signed_in)))
 }
 
 /// Trade a refresh token for a new pair
@@ -266,7 +269,7 @@ async fn refresh_session(
 ) -> Result<Json<TokenResponse>> {
     let (presented, client) = (body.refresh_token.expose_secret(), permit.client.info((None, None)));
     let signed_in = app.authn.refresh(presented, &client, permit.actor().request_id).await?;
-    Ok(Json(TokenResponse::new(&app, signed_in)))
+    Ok(Json(TokenResponse::new(&app, &signed_in)))
 }
 
 /// Sign out
@@ -324,7 +327,7 @@ async fn change_password(
         client: permit.client.info((None, None)),
     };
     Ok(match app.authn.change_password(&permit.user, &change, permit.actor().request_id).await? {
-        Some(signed_in) => Json(TokenResponse::new(&app, signed_in)).into_response(),
+        Some(signed_in) => Json(TokenResponse::new(&app, &signed_in)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }

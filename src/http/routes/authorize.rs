@@ -27,7 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// A question. An entity is `{"type": "User", "id": "alice"}` or `User::"alice"`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AuthorizeRequest {
+pub(super) struct AuthorizeRequest {
     /// The store to ask; the configured one when absent.
     #[schema(example = "app")]
     pub policy_store: Option<String>,
@@ -58,7 +58,7 @@ pub struct AuthorizeRequest {
 /// Allow or deny.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Decision {
+pub(super) enum Decision {
     /// Go on.
     Allow,
     /// Do not.
@@ -67,7 +67,7 @@ pub enum Decision {
 
 /// A policy that decided.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeterminingPolicy {
+pub(super) struct DeterminingPolicy {
     /// Its `@id`.
     #[schema(example = "public-documents")]
     pub policy_id: String,
@@ -78,7 +78,7 @@ pub struct DeterminingPolicy {
 
 /// A policy that could not be evaluated for this question.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EvaluationError {
+pub(super) struct EvaluationError {
     /// Its `@id`.
     pub policy_id: String,
     /// What went wrong.
@@ -87,7 +87,7 @@ pub struct EvaluationError {
 
 /// A decision.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AuthorizeResponse {
+pub(super) struct AuthorizeResponse {
     /// Allow or deny.
     pub decision: Decision,
     /// Its id.
@@ -119,10 +119,16 @@ impl From<Answer> for AuthorizeResponse {
             policy_store: answer.store.to_string(),
             policy_version: answer.version.0,
             determining_policies: determining
-                .map(|policy| DeterminingPolicy { policy_id: policy.policy_id.to_string(), effect: policy.effect })
+                .map(|policy| DeterminingPolicy {
+                    policy_id: policy.policy_id.to_string(),
+                    effect: policy.effect,
+                })
                 .collect(),
             errors: errors
-                .map(|error| EvaluationError { policy_id: error.policy_id.to_string(), message: error.message })
+                .map(|error| EvaluationError {
+                    policy_id: error.policy_id.to_string(),
+                    message: error.message,
+                })
                 .collect(),
             explanation: answer.explanation,
         }
@@ -158,7 +164,9 @@ async fn authorize(
     let permit = caller.permit::<Authorize>(&app, resource.clone()).await?;
     let subject = subject(&app, &permit.user, body.token.as_ref()).await?;
     let own = EntityRef::new(app.authorize.user_type(&store), permit.user.user_id.to_string());
-    let principal = body.principal.unwrap_or_else(|| EntityRef { id: subject.user_id.to_string(), ..own.clone() }.to_value());
+    let principal = body
+        .principal
+        .unwrap_or_else(|| EntityRef { id: subject.user_id.to_string(), ..own.clone() }.to_value());
     if entity_uid(&principal, "/principal").ok() != entity_uid(&own.to_value(), "").ok() {
         caller.permit::<AuthorizeOthers>(&app, resource.clone()).await?;
     }
@@ -183,7 +191,9 @@ async fn subject(app: &AppState, caller: &UserCaller, token: Option<&SecretStrin
     let Some(token) = token else { return Ok(caller.clone()) };
     match app.authn.identify(Some(token.expose_secret())).await {
         Ok(Caller::User(user)) => Ok(*user),
-        Ok(Caller::Anonymous) => Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token")),
+        Ok(Caller::Anonymous) => {
+            Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token"))
+        }
         Err(error) => {
             let problem = Problem::from(error);
             // The caller's own credentials are good: a bad token in the body is a bad value, not a 401.

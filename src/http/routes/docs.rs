@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE}},
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    },
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::get,

@@ -1,6 +1,9 @@
 //! Tag `health`: whether this process lives, and whether it should get requests.
 
-use axum::{http::StatusCode, response::{IntoResponse, Response}};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -18,7 +21,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// That the process answers.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Liveness {
+pub(super) struct Liveness {
     /// Always `ok`.
     #[schema(example = "ok")]
     pub status: &'static str,
@@ -26,7 +29,7 @@ pub struct Liveness {
 
 /// What this node needs in order to serve, and how each part is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Readiness {
+pub(super) struct Readiness {
     /// `ready` or `unready`.
     #[schema(example = "ready")]
     pub status: &'static str,

@@ -1,6 +1,9 @@
 //! Tag `keys`: the public keys that verify our tokens.
 
-use axum::{http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG}, response::{IntoResponse, Response}};
+use axum::{
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,14 +22,14 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// A set of public keys (RFC 7517 §5).
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Jwks {
+pub(super) struct Jwks {
     /// The keys: those that sign now, those that will, and those whose tokens are still alive.
     pub keys: Vec<Jwk>,
 }
 
 /// A public key (RFC 7517 §4, RFC 8037).
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Jwk {
+pub(super) struct Jwk {
     /// Key type.
     #[schema(example = "OKP")]
     pub kty: String,

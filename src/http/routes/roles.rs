@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// A role.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoleBody {
+pub(super) struct RoleBody {
     /// Name; also the Cedar entity `Role::"<name>"`.
     #[schema(example = "auditor")]
     pub name: String,
@@ -61,7 +61,7 @@ impl From<Role> for RoleBody {
 
 /// Every role.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoleList {
+pub(super) struct RoleList {
     /// By name.
     pub data: Vec<RoleBody>,
 }
@@ -69,7 +69,7 @@ pub struct RoleList {
 /// A role to make.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RoleRequest {
+pub(super) struct RoleRequest {
     /// 1 to 64 of `a-z`, `0-9`, `_` and `-`, beginning with a letter.
     #[schema(example = "auditor")]
     pub name: String,
@@ -84,7 +84,7 @@ pub struct RoleRequest {
 
 /// That a user has a role.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoleBindingBody {
+pub(super) struct RoleBindingBody {
     /// Id.
     #[schema(example = "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub id: String,
@@ -116,7 +116,7 @@ impl From<Binding> for RoleBindingBody {
 
 /// A page of role bindings.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoleBindingPage {
+pub(super) struct RoleBindingPage {
     /// In the order in which they were made.
     pub data: Vec<RoleBindingBody>,
     /// Where the next page begins.
@@ -126,7 +126,7 @@ pub struct RoleBindingPage {
 /// A role to grant.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RoleBindingRequest {
+pub(super) struct RoleBindingRequest {
     /// To whom.
     #[schema(value_type = String, example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub user_id: UserId,
@@ -138,7 +138,7 @@ pub struct RoleBindingRequest {
 /// `?user_id=` of the list of bindings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct BindingFilter {
+pub(super) struct BindingFilter {
     /// Only those of this user.
     #[param(value_type = Option<String>, example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     user_id: Option<UserId>,
@@ -202,7 +202,9 @@ async fn create_role(
     Json(body): Json<RoleRequest>,
 ) -> Result<(StatusCode, Json<RoleBody>)> {
     if body.description.chars().count() > 500 {
-        return Err(Problem::new(Code::ValidationFailed).at("/description", "must have at most 500 characters"));
+        return Err(
+            Problem::new(Code::ValidationFailed).at("/description", "must have at most 500 characters")
+        );
     }
     let name = role_name("/name", &body.name)?;
     let inherits = body.inherits.as_deref().map(|parent| role_name("/inherits", parent)).transpose()?;
@@ -222,7 +224,11 @@ async fn create_role(
         ("x-problem-codes" = json!(["role_not_found", "conflict", "no_active_version"])),
     ),
 )]
-async fn delete_role(app: AppState, permit: Permit<DeleteRole>, Path(name): Path<String>) -> Result<StatusCode> {
+async fn delete_role(
+    app: AppState,
+    permit: Permit<DeleteRole>,
+    Path(name): Path<String>,
+) -> Result<StatusCode> {
     let name = name.parse().map_err(|_| Problem::new(Code::RoleNotFound))?;
     app.roles.delete(permit.tenant(), &name, permit.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -295,7 +301,8 @@ async fn revoke_role(
     permit: Permit<RevokeRole>,
     Path(id): Path<RoleBindingId>,
 ) -> Result<StatusCode> {
-    let binding = app.roles.binding(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let binding =
+        app.roles.binding(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     permit.also(&app, EntityRef::new("Role", &binding.role)).await?;
     let role = role_name("/role", &binding.role)?;
     app.roles.revoke(permit.tenant(), binding.user_id, &role, permit.actor()).await?;

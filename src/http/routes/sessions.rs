@@ -26,7 +26,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// One sign-in.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SessionBody {
+pub(super) struct SessionBody {
     /// Id.
     #[schema(example = "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub id: String,
@@ -74,14 +74,14 @@ impl SessionBody {
 
 /// Every live session.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SessionList {
+pub(super) struct SessionList {
     /// Newest first.
     pub data: Vec<SessionBody>,
 }
 
 /// How many sessions ended.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RevokedSessions {
+pub(super) struct RevokedSessions {
     /// The number.
     #[schema(example = 2)]
     pub revoked: usize,
@@ -105,7 +105,9 @@ pub struct RevokedSessions {
 async fn list_sessions(app: AppState, permit: Permit<ListOwnSessions>) -> Result<Json<SessionList>> {
     let sessions = app.sessions.list(permit.tenant(), permit.user.user_id).await?;
     let current = permit.user.session_id;
-    Ok(Json(SessionList { data: sessions.into_iter().map(|session| SessionBody::of(session, current)).collect() }))
+    Ok(Json(SessionList {
+        data: sessions.into_iter().map(|session| SessionBody::of(session, current)).collect(),
+    }))
 }
 
 /// End one of the caller's sessions
@@ -140,8 +142,12 @@ async fn revoke_session(
         ("x-problem-codes" = json!(["no_active_version"])),
     ),
 )]
-async fn revoke_other_sessions(app: AppState, permit: Permit<RevokeOtherSessions>) -> Result<Json<RevokedSessions>> {
+async fn revoke_other_sessions(
+    app: AppState,
+    permit: Permit<RevokeOtherSessions>,
+) -> Result<Json<RevokedSessions>> {
     let user = &permit.user;
-    let revoked = app.sessions.revoke_others(user.tenant_id, user.user_id, user.session_id, permit.actor()).await?;
+    let revoked =
+        app.sessions.revoke_others(user.tenant_id, user.user_id, user.session_id, permit.actor()).await?;
     Ok(Json(RevokedSessions { revoked }))
 }

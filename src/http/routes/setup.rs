@@ -22,7 +22,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// The first administrator.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SetupRequest {
+pub(super) struct SetupRequest {
     /// The token that the server printed when it first started.
     #[schema(value_type = String, example = "mYcN6bVPyfXW…")]
     pub setup_token: SecretString,

@@ -21,7 +21,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// A user as the API shows it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UserBody {
+pub(super) struct UserBody {
     /// Id; also the Cedar entity `User::"<id>"`.
     #[schema(example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub id: String,

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::policy::{
-    Activation, Finding, Health, NodeStatus, Published, Source, StoreName, StoreStatus, StoreSummary, VersionDetail,
-    VersionState, VersionSummary,
+    Activation, Finding, Health, NodeStatus, Published, Source, StoreName, StoreStatus, StoreSummary,
+    VersionDetail, VersionState, VersionSummary,
 };
 
 /// One store.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StoreBody {
+pub(super) struct StoreBody {
     /// Its name.
     #[schema(example = "app")]
     pub store: String,
@@ -41,14 +41,14 @@ impl From<StoreSummary> for StoreBody {
 
 /// Every store.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StoreList {
+pub(super) struct StoreList {
     /// By name.
     pub data: Vec<StoreBody>,
 }
 
 /// Something about a file that its author should know.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FindingBody {
+pub(super) struct FindingBody {
     /// `error` or `warning`.
     #[schema(example = "error")]
     pub severity: String,
@@ -85,7 +85,7 @@ impl From<&Finding> for FindingBody {
 
 /// The version that answers.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ActiveBody {
+pub(super) struct ActiveBody {
     /// Its number.
     pub version: i64,
     /// SHA-256 that names its content.
@@ -102,7 +102,7 @@ pub struct ActiveBody {
 
 /// A server that answers from a version.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct NodeBody {
+pub(super) struct NodeBody {
     /// Its id, new at each start.
     pub node_id: String,
     /// Its host name.
@@ -129,7 +129,7 @@ impl From<NodeStatus> for NodeBody {
 
 /// How a store is doing.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StatusBody {
+pub(super) struct StatusBody {
     /// The store.
     #[schema(example = "app")]
     pub store: String,
@@ -171,7 +171,7 @@ impl From<StoreStatus> for StatusBody {
 
 /// One version.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct VersionBody {
+pub(super) struct VersionBody {
     /// Its number.
     pub version: i64,
     /// SHA-256 that names its content.
@@ -209,8 +209,7 @@ pub struct VersionBody {
 
 impl From<VersionSummary> for VersionBody {
     fn from(version: VersionSummary) -> Self {
-        let (activated_by, activated_at) =
-            version.activated.map(|by| (by.actor, by.at.to_string())).unzip();
+        let (activated_by, activated_at) = version.activated.map(|by| (by.actor, by.at.to_string())).unzip();
         Self {
             version: version.number.0,
             digest: version.digest.to_string(),
@@ -245,7 +244,7 @@ impl From<VersionDetail> for VersionBody {
 
 /// A page of versions.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct VersionPage {
+pub(super) struct VersionPage {
     /// Newest first.
     pub data: Vec<VersionBody>,
     /// Where the next page begins.
@@ -255,7 +254,7 @@ pub struct VersionPage {
 /// The commit that files come from.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GitBody {
+pub(super) struct GitBody {
     /// Its hash.
     #[schema(example = "3f70336")]
     pub commit: String,
@@ -267,7 +266,7 @@ pub struct GitBody {
 /// Files to publish.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PublishRequest {
+pub(super) struct PublishRequest {
     /// What this version is about.
     #[serde(default)]
     #[schema(example = "let contractors read the handbook")]
@@ -285,7 +284,7 @@ pub struct PublishRequest {
 
 /// What became of the files.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PublishedBody {
+pub(super) struct PublishedBody {
     /// The store.
     pub store: String,
     /// The version's number.
@@ -317,7 +316,7 @@ impl PublishedBody {
 /// A version to activate.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ActivateRequest {
+pub(super) struct ActivateRequest {
     /// Its number.
     #[schema(example = 8)]
     pub version: i64,
@@ -333,7 +332,7 @@ pub struct ActivateRequest {
 /// Where to go back to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RollbackRequest {
+pub(super) struct RollbackRequest {
     /// A version; the one that was active before when absent.
     #[schema(example = 7)]
     pub version: Option<i64>,
@@ -348,7 +347,7 @@ pub struct RollbackRequest {
 
 /// The switch that happened.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ActivationBody {
+pub(super) struct ActivationBody {
     /// The store.
     pub store: String,
     /// The version that answers now.

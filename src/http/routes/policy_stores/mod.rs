@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use bodies::{
+use bodies::{
     ActivateRequest, ActivationBody, PublishRequest, PublishedBody, RollbackRequest, StatusBody, StoreList,
     VersionBody, VersionPage,
 };
@@ -15,7 +15,8 @@ pub use bodies::{
 use crate::{
     http::{
         actions::{
-            Action, ActivatePolicyVersion, ListPolicyStores, PublishPolicyVersion, ReadPolicyStore, RollbackPolicyVersion,
+            Action, ActivatePolicyVersion, ListPolicyStores, PublishPolicyVersion, ReadPolicyStore,
+            RollbackPolicyVersion,
         },
         codes::Code,
         extract::{BundleJson, Json, PageQuery, Path, Permit, Query},
@@ -161,8 +162,10 @@ async fn publish_policy_version(
     BundleJson(body): BundleJson<PublishRequest>,
 ) -> Result<(StatusCode, Json<PublishedBody>)> {
     let store = store_name(&store)?;
-    let files: BTreeMap<_, _> = body.files.into_iter().map(|(path, text)| (path, text.into_bytes().into())).collect();
-    let bundle = Bundle::new(files).map_err(|error| Problem::new(Code::ValidationFailed).at("/files", error.to_string()))?;
+    let files: BTreeMap<_, _> =
+        body.files.into_iter().map(|(path, text)| (path, text.into_bytes().into())).collect();
+    let bundle = Bundle::new(files)
+        .map_err(|error| Problem::new(Code::ValidationFailed).at("/files", error.to_string()))?;
     let provenance = Provenance {
         author: permit.user.user_id.to_string(),
         message: body.message,
