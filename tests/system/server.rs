@@ -30,7 +30,7 @@ pub(crate) const ROOT: &str = "root@example.com";
 /// A folder and settings that servers are started with, again and again.
 #[derive(Debug)]
 pub(crate) struct Installation {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     settings: Vec<(String, String)>,
 }
 
@@ -46,6 +46,8 @@ pub(crate) struct Server {
     /// The token of the first administrator, if it printed one.
     pub(crate) setup_token: Option<String>,
     log: Log,
+    /// Kept as long as the server works in it.
+    _folder: Arc<TempDir>,
 }
 
 /// What a process wrote to standard error.
@@ -94,7 +96,7 @@ impl Installation {
 
     /// An empty folder, and these settings over the defaults; only the ports are chosen freely.
     pub(crate) fn bare(settings: &[(&str, &str)]) -> Self {
-        let mut installation = Self { folder: TempDir::new().unwrap(), settings: Vec::new() };
+        let mut installation = Self { folder: Arc::new(TempDir::new().unwrap()), settings: Vec::new() };
         let any = "127.0.0.1:0";
         installation.set(&[
             ("server.public_addr", any),
@@ -192,6 +194,7 @@ impl Installation {
             setup_token: fact("setup"),
             process: process.0.take().unwrap(),
             log,
+            _folder: Arc::clone(&self.folder),
         })
     }
 }
