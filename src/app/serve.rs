@@ -25,7 +25,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// last `ready`.
 ///
 /// Errors: whatever keeps the server from starting.
-pub async fn serve(mut config: Config, announce: impl Fn(&str)) -> Result<()> {
+pub async fn serve(mut config: Config, announce: impl Fn(&str) -> std::io::Result<()>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let public = bind("public_addr", config.server.public_addr).await?;
@@ -36,14 +36,14 @@ pub async fn serve(mut config: Config, announce: impl Fn(&str)) -> Result<()> {
     let app = Arc::new(App::start(config, Overrides::default()).await?);
     let worker = Worker::new();
     app.spawn_loops(&worker);
-    announce(&format!("public   http://{}", public.local_addr()?));
-    announce(&format!("internal http://{}", internal.local_addr()?));
-    announce(&format!("admin    http://{}", admin.local_addr()?));
+    announce(&format!("public   http://{}", public.local_addr()?))?;
+    announce(&format!("internal http://{}", internal.local_addr()?))?;
+    announce(&format!("admin    http://{}", admin.local_addr()?))?;
     if app.config.docs.enabled {
-        announce(&format!("docs     http://{}/docs", public.local_addr()?));
+        announce(&format!("docs     http://{}/docs", public.local_addr()?))?;
     }
     if let Some(token) = &app.setup_token {
-        announce(&format!("setup    {}", token.expose()));
+        announce(&format!("setup    {}", token.expose()))?;
     }
 
     let routers = http::routers(&AppState(app.clone()));
@@ -54,7 +54,7 @@ pub async fn serve(mut config: Config, announce: impl Fn(&str)) -> Result<()> {
         let (limits, stop, tracker) = (limits.clone(), stop.clone(), worker.tracker().clone());
         worker.spawn("listener", async move { http::serve(listener, router, &limits, stop, &tracker).await });
     }
-    announce("ready");
+    announce("ready")?;
 
     tokio::select! {
         _ = terminate.recv() => tracing::info!("asked to stop by SIGTERM"),

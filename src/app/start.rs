@@ -143,22 +143,13 @@ impl App {
             entropy: entropy.clone(),
         }));
 
-        let node = Node { id: NodeId::new(clock.now(), &*entropy)?, name: host_name() };
-        let poll = Duration::from_secs(config.policy.poll_secs);
-        let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
-        let policies = Arc::new(PolicyService::new(
-            db.clone(),
-            clock.clone(),
-            entropy.clone(),
-            bus.clone(),
-            live.clone(),
-        ));
+        let policies = policy_service(&config, &db, &bus, &clock, &entropy)?;
+        policies.live().refresh().await.context("the active policies cannot be read")?;
         policies
             .first_start(&config.policy.dir)
             .await
             .context("the first policy versions cannot be stored")?;
-        live.refresh().await.context("the active policies cannot be read")?;
-        if live.snapshot(&StoreName::system()).is_none() {
+        if policies.live().snapshot(&StoreName::system()).is_none() {
             bail!(
                 "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
             );
@@ -190,6 +181,19 @@ impl App {
             setup_token,
             draining,
         })
+    }
+
+    /// Opens only the policy stores, even where no version of `system` can be used: for the break-glass.
+    ///
+    /// Errors: as [`App::start`].
+    pub async fn open_policies(config: &Config, overrides: Overrides) -> Result<Arc<PolicyService>> {
+        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
+        let db = open_database(config).await?;
+        let bus = open_bus(config, &db, &clock, &entropy)?;
+        let policies = policy_service(config, &db, &bus, &clock, &entropy)?;
+        policies.live().refresh().await.context("the active policies cannot be read")?;
+        Ok(policies)
     }
 
     /// Starts the loops that keep this node up to date.
@@ -252,6 +256,19 @@ pub async fn connect(config: &Config) -> Result<Db> {
     let path = config.database_path();
     let options = SqliteOptions { path: path.clone(), readers: connections };
     Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
+}
+
+fn policy_service(
+    config: &Config,
+    db: &Db,
+    bus: &Bus,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<PolicyService>> {
+    let node = Node { id: NodeId::new(clock.now(), &**entropy)?, name: host_name() };
+    let poll = Duration::from_secs(config.policy.poll_secs);
+    let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
+    Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
 }
 
 async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {

@@ -1,4 +1,4 @@
-//! Changing a password, and signing out.
+//! Changing a password, signing out, and being kept out.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -7,8 +7,9 @@ use super::{AuthnError, AuthnService, Caller, PasswordChange, SignedIn, UserCall
 use crate::{
     audit::{self, Actor},
     base::{TenantId, UserId},
+    roles::RoleError,
     sessions::{Ended, Grant, NewSession, SessionError},
-    users::User,
+    users::{User, UserStatus},
     write_tx,
 };
 
@@ -122,6 +123,34 @@ impl AuthnService {
                 Err(error) => return Err(error.into()),
             }
         }
+        Ok(())
+    }
+
+    /// Lets a user in, or keeps them out. Who is kept out loses every session and token at once.
+    ///
+    /// Errors: `UserGone`, `Role` (`LastAdministrator`: nobody would be left who may do everything),
+    /// `Storage`, `Entropy`.
+    pub async fn set_user_status(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        status: UserStatus,
+        actor: Actor<'_>,
+    ) -> Result<(), AuthnError> {
+        let parts = &self.parts;
+        let ended = write_tx!(parts.db, "authn.set_user_status", |tx| -> Result<Ended, AuthnError> {
+            let had_administrator = parts.roles.has_super_admin(tx, tenant).await?;
+            parts.users.set_status_in(tx, (tenant, user), status, actor).await?;
+            if had_administrator && !parts.roles.has_super_admin(tx, tenant).await? {
+                return Err(RoleError::LastAdministrator.into());
+            }
+            if status == UserStatus::Active {
+                return Ok(Ended::default());
+            }
+            let epoch = parts.users.bump_epoch_in(tx, tenant, user).await?;
+            Ok(parts.sessions.revoke_all_in(tx, (tenant, user), epoch, status.as_str(), actor).await?)
+        })?;
+        parts.sessions.announce(&ended).await;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{config, health};
+use super::{admin, config, health, policy};
 
 /// A policy-engine-centric authorization server.
 #[derive(Debug, Parser)]
@@ -27,6 +27,18 @@ pub(super) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run the server
+    Serve,
+    /// Bring the database schema up to date
+    Migrate,
+    /// Make administrators
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Check, test and restore policy stores
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Print the OpenAPI document
+    Openapi,
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::Command),

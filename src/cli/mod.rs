@@ -4,12 +4,18 @@
 //! Exit status: 0 good, 1 findings or failure, 2 misuse. A failure prints as one chain of causes, then,
 //! where one is known, a blank line and a hint.
 
+mod admin;
 mod args;
 mod config;
 mod health;
+mod migrate;
+mod openapi;
 mod output;
+mod policy;
 mod report;
 mod run;
+mod runtime;
+mod serve;
 #[cfg(test)]
 mod tests;
 

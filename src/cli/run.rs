@@ -5,8 +5,9 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 use super::{
+    admin,
     args::{Cli, Command, Global},
-    config, health, report,
+    config, health, migrate, openapi, policy, report, serve,
 };
 use crate::config::{ConfigError, Loaded, load};
 
@@ -42,6 +43,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(Cli { global, command }: Cli) -> anyhow::Result<Outcome> {
     match command {
+        Command::Serve => serve::run(&global),
+        Command::Migrate => migrate::run(&global),
+        Command::Admin(command) => admin::run(&global, &command),
+        Command::Policy(command) => policy::run(&global, &command),
+        Command::Openapi => openapi::run(),
         Command::Config(command) => config::run(&global, &command),
         Command::Health(arguments) => health::run(&global, &arguments),
     }

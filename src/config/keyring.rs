@@ -108,15 +108,26 @@ pub struct RootSecrets {
     pub redis_salt: SecretString,
 }
 
+/// Makes the data folder, with mode 0700, when it is missing. It need not exist on Postgres.
+///
+/// Errors: [`KeyringError`]: it cannot be made, or everybody may write into it.
+pub fn make_data_folder(config: &Config) -> Result<(), KeyringError> {
+    make_folder(&config.data.dir)?;
+    check_folder(&config.data.dir)
+}
+
 impl RootSecrets {
     /// The secrets of the configuration; what is absent there comes from the data folder, where it is
-    /// generated once if the table above allows it. Makes the data folder (mode 0700) when it needs it.
+    /// generated once if the table above allows it. Makes the data folder (mode 0700) when it is needed.
     ///
     /// Shape: the salt is the configured text, or 43 base64url characters.
     /// Errors: [`KeyringError`]; nothing secret is part of it.
     pub fn open(config: &Config, entropy: &dyn Entropy) -> Result<Self, KeyringError> {
         let shared = config.storage.postgres_url.is_some();
         let folder = &config.data.dir;
+        if !shared {
+            make_data_folder(config)?; // the database is in there too
+        }
         let (place, text) = if let Some(text) = &config.secrets.master_key {
             (PathBuf::from("secrets.master_key"), Zeroizing::new(text.expose_secret().to_owned()))
         } else {

@@ -71,6 +71,7 @@ pub fn document() -> Value {
             "description": "`access_token` of a sign-in or refresh",
         });
         components.insert("securitySchemes".to_owned(), json!({ "bearer": bearer }));
+        components.insert("examples".to_owned(), Value::Object(problem_examples()));
     }
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for item in paths.into_iter().flatten().filter_map(|(_, item)| item.as_object_mut()) {
@@ -78,7 +79,7 @@ pub fn document() -> Value {
             complete(operation);
         }
     }
-    document
+    sorted(document)
 }
 
 /// The document as it is committed: sorted keys, two spaces, a final newline.
@@ -130,6 +131,14 @@ fn describe(response: &mut Value, code: Code) {
     let examples =
         response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);
     if let Some(examples) = examples {
+        let reference = format!("#/components/examples/{}", code.as_str());
+        examples.insert(code.as_str().to_owned(), json!({ "$ref": reference }));
+    }
+}
+
+/// One example of each problem, which the operations refer to.
+fn problem_examples() -> Map<String, Value> {
+    let example = |code: &Code| {
         let value = json!({
             "type": format!("urn:bailiwick:problem:{}", code.as_str()),
             "title": code.title(),
@@ -138,6 +147,20 @@ fn describe(response: &mut Value, code: Code) {
             "instance": "/v1/…",
             "request_id": "req_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
         });
-        examples.insert(code.as_str().to_owned(), json!({ "summary": code.title(), "value": value }));
+        (code.as_str().to_owned(), json!({ "summary": code.title(), "value": value }))
+    };
+    Code::ALL.iter().map(example).collect()
+}
+
+/// The same value with the names of every object in order, whatever order the maps of this build keep.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            members.sort_by(|left, right| left.0.cmp(&right.0));
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
     }
 }

@@ -1,6 +1,6 @@
 //! Opening sessions, and saying whether one is live.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -20,6 +20,10 @@ use crate::{
     tokens::AccessClaims,
     write_tx,
 };
+
+/// How much longer than a token's life a node remembers: a token may be issued, and a hot copy written, a
+/// moment after the session was ended elsewhere.
+const NEWS_MARGIN: Duration = Duration::from_mins(1);
 
 /// What the service is made of.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ impl SessionService {
     /// The service; its keys derive from `master`.
     #[must_use]
     pub fn new(parts: SessionParts, master: &MasterKey) -> Self {
-        let news = News::new(parts.settings.news_ttl, parts.settings.poll);
+        let news = News::new(parts.settings.news_ttl + NEWS_MARGIN, parts.settings.poll);
         Self {
             db: parts.db,
             kv: parts.kv,

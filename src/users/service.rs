@@ -111,25 +111,24 @@ impl UserService {
         store::bump_epoch(tx, tenant, id, self.clock.now()).await?.ok_or(UserError::NotFound)
     }
 
-    /// Sets whether the user may sign in, with its audit record.
+    /// Sets whether the user may sign in, with its audit record. Tokens that are out are not the concern of
+    /// this: `authn` ends them in the same transaction.
     ///
     /// Errors: `NotFound`, `Storage`, `Entropy`.
-    pub async fn set_status(
+    pub async fn set_status_in(
         &self,
-        tenant: TenantId,
-        id: UserId,
+        tx: &mut Tx,
+        (tenant, id): (TenantId, UserId),
         status: UserStatus,
         actor: Actor<'_>,
     ) -> Result<(), UserError> {
-        write_tx!(self.db, "users.set_status", |tx| -> Result<(), UserError> {
-            let now = self.clock.now();
-            if !store::set_status(tx, tenant, id, status, now).await? {
-                return Err(UserError::NotFound);
-            }
-            let subject = id.to_string();
-            let detail = json!({ "status": status.as_str() });
-            let entry = actor.does(tenant, "user_status_set", &subject, detail);
-            Ok(audit::record(tx, now, &*self.entropy, entry).await?)
-        })
+        let now = self.clock.now();
+        if !store::set_status(tx, tenant, id, status, now).await? {
+            return Err(UserError::NotFound);
+        }
+        let subject = id.to_string();
+        let detail = json!({ "status": status.as_str() });
+        let entry = actor.does(tenant, "user_status_set", &subject, detail);
+        Ok(audit::record(tx, now, &*self.entropy, entry).await?)
     }
 }

@@ -13,13 +13,15 @@ mod source;
 mod support;
 
 mod audit;
+mod authn;
 mod bus;
+mod identity;
 mod kv;
-mod roles;
-mod schema;
 mod policy;
 mod roles;
+mod schema;
 mod serve;
+mod sessions;
 mod storage;
 mod texts;
 mod tokens;

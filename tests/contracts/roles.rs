@@ -12,7 +12,7 @@ use bailiwick::{
 use crate::{
     both,
     support::TestDb,
-    users::{new_user, service as users},
+    users::{new_user, service as users, set_status},
 };
 
 const CLI: Actor<'static> = Actor { name: "cli", request_id: None };
@@ -119,7 +119,7 @@ both! {
             roles.grant(TENANT, id, &name("super_admin"), CLI).await.unwrap();
             admins.push(id);
         }
-        users.set_status(TENANT, admins[2], UserStatus::Locked, CLI).await.unwrap();
+        set_status(&test, admins[2], UserStatus::Locked).await.unwrap();
         let super_admin = name("super_admin");
         let (first, second) = tokio::join!(
             roles.revoke(TENANT, admins[0], &super_admin, CLI),

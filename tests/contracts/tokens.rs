@@ -55,7 +55,7 @@ both! {
         assert_eq!((one.jwks().json, one.jwks().etag), (two.jwks().json, two.jwks().etag));
         let issued = one.issue(subject(), clock.now()).unwrap();
         let claims = two.verify(issued.token.expose()).await.unwrap();
-        assert_eq!((claims.jti, claims.roles, issued.expires_at), (issued.jti, None, START.plus(Duration::from_mins(15))));
+        assert_eq!((claims.jti, claims.roles, issued.expires_at), (issued.claims.jti, None, START.plus(Duration::from_mins(15))));
         let third = start(&test.db, &clock).await.unwrap();
         assert!(third.verify(issued.token.expose()).await.is_ok(), "a restart changed the key");
     }

@@ -29,6 +29,13 @@ pub(crate) fn service(test: &TestDb) -> UserService {
 
 const CLI: Actor<'static> = Actor { name: "cli", request_id: None };
 
+pub(crate) async fn set_status(test: &TestDb, id: UserId, status: UserStatus) -> Result<(), UserError> {
+    let users = service(test);
+    write_tx!(test.db, "test.status", |tx| -> Result<(), UserError> {
+        users.set_status_in(tx, (TenantId::DEFAULT, id), status, CLI).await
+    })
+}
+
 both! {
     async fn a_user_is_found_by_id_address_and_name(backend: Backend) {
         let Some(test) = TestDb::new(backend).await else { return };
@@ -80,12 +87,12 @@ both! {
             users.bump_epoch_in(tx, tenant, id).await
         });
         assert_eq!(done.unwrap(), 2);
-        users.set_status(tenant, id, UserStatus::Locked, CLI).await.unwrap();
+        set_status(&test, id, UserStatus::Locked).await.unwrap();
         let now = users.credentials(tenant, id).await.unwrap().unwrap();
         assert_eq!((now.user.status, now.user.token_epoch), (UserStatus::Locked, 2));
         assert_eq!(now.phc.unwrap().expose(), "$argon2id$three");
         let nobody = UserId::new(Millis(1), &OsEntropy).unwrap();
-        assert!(matches!(users.set_status(tenant, nobody, UserStatus::Locked, CLI).await, Err(UserError::NotFound)));
+        assert!(matches!(set_status(&test, nobody, UserStatus::Locked).await, Err(UserError::NotFound)));
         let done = write_tx!(test.db, "test", |tx| -> Result<i64, UserError> { users.bump_epoch_in(tx, tenant, nobody).await });
         assert!(matches!(done, Err(UserError::NotFound)));
     }

@@ -1,0 +1,165 @@
+//! A node with all identity services, for the suites of `sessions` and `authn`.
+
+use std::sync::Arc;
+
+use bailiwick::{
+    audit,
+    authn::{
+        AuthnError, AuthnParts, AuthnService, Caller, Login, PasswordRules, Passwords, Registered,
+        Registration, SignedIn, UserCaller,
+    },
+    base::{Clock, Entropy, Limit, ManualClock, MasterKey, OsEntropy, TenantId},
+    bus::Bus,
+    config::{PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig},
+    kv::Kv,
+    roles::RoleService,
+    sessions::{ClientInfo, KeySalt, SessionParts, SessionService, SessionSettings},
+    storage::Db,
+    tokens::TokenService,
+    users::{User, UserService},
+};
+use secrecy::SecretString;
+
+use crate::{
+    support::{Backend, TestDb},
+    tokens::{START, settings},
+};
+
+pub(crate) const TENANT: TenantId = TenantId::DEFAULT;
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const SALT: &str = "a salt for tests, of 32 bytes or more";
+
+/// One node.
+pub(crate) struct Node {
+    pub(crate) db: Db,
+    pub(crate) kv: Kv,
+    pub(crate) bus: Bus,
+    pub(crate) users: UserService,
+    pub(crate) roles: RoleService,
+    pub(crate) sessions: Arc<SessionService>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) authn: AuthnService,
+}
+
+/// Data, and the time that passes for all nodes on it.
+pub(crate) struct World {
+    pub(crate) test: TestDb,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub(crate) async fn new(backend: Backend) -> Option<Self> {
+        Some(Self { test: TestDb::new(backend).await?, clock: Arc::new(ManualClock::at(START)) })
+    }
+
+    /// A node with memory of its own, as if it had no Redis.
+    pub(crate) async fn node(&self) -> Node {
+        self.node_with(RegistrationConfig::default(), Bus::local()).await
+    }
+
+    pub(crate) async fn node_with(&self, registration: RegistrationConfig, bus: Bus) -> Node {
+        let kv = Kv::memory(Arc::clone(&self.clock) as Arc<dyn Clock>, 1 << 20);
+        self.node_on(registration, bus, kv).await
+    }
+
+    pub(crate) async fn node_on(&self, registration: RegistrationConfig, bus: Bus, kv: Kv) -> Node {
+        let (db, master) = (self.test.db.clone(), MasterKey::new([5; 32]));
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let users = UserService::new(db.clone(), Arc::clone(&clock), Arc::clone(&entropy));
+        let roles = RoleService::new(db.clone(), Arc::clone(&clock), Arc::clone(&entropy));
+        let tokens =
+            TokenService::start(db.clone(), &master, settings(), Arc::clone(&clock), Arc::clone(&entropy))
+                .await;
+        let parts = SessionParts {
+            db: db.clone(),
+            kv: kv.clone(),
+            bus: bus.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            settings: SessionSettings::new(&SessionsConfig::default(), &TokensConfig::default()),
+            salt: KeySalt::new(SecretString::from(SALT)).unwrap(),
+        };
+        let sessions = Arc::new(SessionService::new(parts, &master));
+        let passwords = tiny_passwords();
+        let pool = Arc::new(Passwords::start(&passwords, Arc::clone(&entropy)).unwrap());
+        let authn = AuthnService::new(AuthnParts {
+            db: db.clone(),
+            users: users.clone(),
+            roles: roles.clone(),
+            sessions: Arc::clone(&sessions),
+            tokens: Arc::new(tokens.unwrap()),
+            passwords: Arc::clone(&pool),
+            rules: PasswordRules::new(&passwords),
+            registration,
+            clock,
+            entropy,
+        });
+        Node { db, kv, bus, users, roles, sessions, passwords: pool, authn }
+    }
+}
+
+pub(crate) fn tiny_passwords() -> PasswordsConfig {
+    PasswordsConfig {
+        argon2_memory_kib: 8,
+        argon2_passes: 1,
+        workers: Some(2),
+        queue_per_worker: 64,
+        ..PasswordsConfig::default()
+    }
+}
+
+pub(crate) fn secret(text: &str) -> SecretString {
+    SecretString::from(text.to_owned())
+}
+
+impl Node {
+    pub(crate) async fn sign_up(&self, email: &str) -> User {
+        let registration = Registration {
+            email: email.parse().unwrap(),
+            username: None,
+            name: None,
+            password: secret(PASSWORD),
+        };
+        let done = self.authn.register(TENANT, &registration, None).await.unwrap();
+        if let Registered::Created(user) = done {
+            return *user;
+        }
+        self.users.credentials_of(TENANT, email).await.unwrap().unwrap().user
+    }
+
+    pub(crate) async fn login_with(&self, identifier: &str, password: &str) -> Result<SignedIn, AuthnError> {
+        let login = Login {
+            identifier: identifier.to_owned(),
+            password: secret(password),
+            client: ClientInfo {
+                ip: Some("192.0.2.7".parse().unwrap()),
+                user_agent: Some("test/1".to_owned()),
+                device_name: Some("Phone".to_owned()),
+                device_platform: Some("ios".to_owned()),
+            },
+        };
+        self.authn.login(TENANT, &login, Some("req_login")).await
+    }
+
+    pub(crate) async fn login(&self, identifier: &str) -> SignedIn {
+        self.login_with(identifier, PASSWORD).await.unwrap()
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Result<SignedIn, AuthnError> {
+        self.authn.refresh(token, &ClientInfo::default(), None).await
+    }
+
+    pub(crate) async fn caller(&self, signed_in: &SignedIn) -> Result<UserCaller, AuthnError> {
+        match self.authn.identify(Some(signed_in.access.token.expose())).await? {
+            Caller::User(caller) => Ok(*caller),
+            Caller::Anonymous => panic!("a token that names nobody"),
+        }
+    }
+
+    /// How often an action was recorded.
+    pub(crate) async fn recorded(&self, action: &str) -> usize {
+        let records = audit::list(&mut &self.db, TENANT, Limit::new(200).unwrap()).await.unwrap();
+        records.iter().filter(|record| record.action == action).count()
+    }
+}
