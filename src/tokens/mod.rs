@@ -9,7 +9,7 @@
 //!   at most once in 30 seconds.
 //! - A verifier is typed by the kind of token it takes: another kind fails on `typ`, then on its claims.
 //!
-//! INVARIANT: verification is one function ([`verify`]), in the order of identity.md §2.3, and total: any
+//! INVARIANT: verification is one function (`verify.rs`), in the order of identity.md §2.3, and total: any
 //! text is accepted or refused, none panics.
 //!
 //! A verified token is *authentic*, not yet *live*: whether its session still stands is `sessions`' to say.
