@@ -254,7 +254,7 @@ impl TestApp {
     pub(crate) async fn set_status(&self, user: &Actor, status: UserStatus) {
         let id = user.id.parse().unwrap();
         let by = Auditor { name: "test", request_id: None };
-        self.app.users.set_status(TenantId::DEFAULT, id, status, by).await.unwrap();
+        self.app.authn.set_user_status(TenantId::DEFAULT, id, status, by).await.unwrap();
     }
 }
 

@@ -68,13 +68,13 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         for (field, value) in [
             ("email", "not an address"),
-            ("email", "a\u{0}@example.com"),
+            ("email", "a\u{1}@example.com"),
             ("email", ""),
             ("username", "ab"),
             ("username", "\u{430}dmin"),
             ("username", "a@b"),
             ("name", ""),
-            ("name", "a\u{0}b"),
+            ("name", "a\u{1}b"),
             ("name", "line\nbreak"),
         ] {
             let mut body = register("ann@example.com");
@@ -106,7 +106,7 @@ both! {
             ("nobody@example.com", PASSWORD),
             ("nobody", PASSWORD),
             ("", PASSWORD),
-            ("\u{0}", PASSWORD),
+            ("\u{1}", PASSWORD),
             ("ann@example.com", ""),
             ("ann@example.com", &long),
             ("ann@example.com", &PASSWORD.to_uppercase()),
@@ -183,8 +183,9 @@ both! {
         }
         let device = json!({"id": "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "name": "phone", "platform": "ios"});
         let body = json!({"identifier": "ann@example.com", "password": PASSWORD, "device": device});
-        let tokens = test.post_open("/v1/auth/login", body).await.expect(200);
-        assert_ne!(tokens["session_id"], json!(ann.session));
+        let refused = test.post_open("/v1/auth/login", body).await;
+        assert_eq!(refused.pointers(), ["/device/id"]);
+        refused.expect_problem(422, "validation_failed");
     }
 
     async fn signing_out_ends_the_session(backend: Backend) {

@@ -374,7 +374,7 @@ both! {
         for (name, value) in [
             ("user-agent", &b"\xff\xfe"[..]), ("user-agent", b""), ("user-agent", &[b'a'; 10_000]), ("origin", b"null"), ("origin", b"\xff"),
             ("x-forwarded-for", b"\xff, 1.1.1.1"), ("x-request-id", b"\xff"), ("x-request-id", &[b'a'; 10_000]), ("forwarded", b"for=1"),
-            ("authorization", b"Bearer x"), ("accept", b"text/html"), ("x-http-method-override", b"DELETE"),
+            ("authorization", b"Bearer x"), ("authorization", b"Basic cm9vdDpyb290"), ("authorization", b"\xff"), ("accept", b"text/html"), ("x-http-method-override", b"DELETE"),
         ] {
             let request = Request::post("/v1/auth/login").header("content-type", "application/json");
             let request = request.header(name, axum::http::HeaderValue::from_bytes(value).unwrap());

@@ -89,7 +89,7 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let ann = test.user("ann").await;
         let next = Actor::from(test.refresh(&ann.refresh).await.expect(200));
-        let mut forged = vec![String::new(), "bwk_rt_".to_owned(), "\u{0}".to_owned(), ann.token.clone()];
+        let mut forged = vec![String::new(), "bwk_rt_".to_owned(), "\u{1}".to_owned(), ann.token.clone()];
         for at in 0..next.refresh.len() {
             let mut bytes = next.refresh.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };

@@ -46,7 +46,7 @@ both! {
         create(&test, &root, "auditor", None).await.expect_problem(409, "conflict");
         create(&test, &root, "ghost", Some("nobody-has-this")).await.expect_problem(422, "unknown_role");
         create(&test, &root, "ghost", Some("ghost")).await.expect_problem(422, "validation_failed");
-        for name in ["", "A", "7up", "a b", "\u{430}", "a\u{0}", &"a".repeat(65)] {
+        for name in ["", "A", "7up", "a b", "\u{430}", "a\u{1}", &"a".repeat(65)] {
             create(&test, &root, name, None).await.expect_problem(422, "validation_failed");
         }
         test.delete(&format!("{ROLES}/auditor"), &root.token).await.expect_problem(409, "conflict");
