@@ -280,7 +280,7 @@ both! {
     async fn odd_texts_and_numbers_break_nothing(backend: Backend) {
         let Some(target) = Target::new(backend).await else { return };
         let long = "x".repeat(50_000);
-        let odd = ["", " ", "\u{0}", "a\u{0}b", "\u{1}\u{7f}", "\u{fffe}\u{feff}\u{202e}", "' OR 1=1--", "${jndi:x}", "../../etc/passwd", &long];
+        let odd = ["", " ", "\u{0}", "a\u{0}b", "\u{1}\u{7f}", "\u{fffe}\u{feff}\u{202e}", "' OR 1=1--", "${jndi:x}", "../../etc", &long];
         let numbers = ["-1", "0", "1.5", "1e400", "-1e400", "9223372036854775808", "99999999999999999999999999", "1e2", "-0"];
         for operation in with_bodies() {
             for (pointer, schema) in members(&operation) {

@@ -86,7 +86,7 @@ impl Stage {
             "register_user" => json!({"email": "new@example.com", "password": PASSWORD}),
             "create_login" => json!({"identifier": "other@example.com", "password": PASSWORD}),
             "refresh_session" => json!({"refresh_token": self.other.refresh}),
-            "end_session" => json!({"refresh_token": self.other.refresh}),
+            "end_session" => json!({}),
             "change_password" => json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true}),
             "complete_setup" => json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD}),
             "authorize" => json!({"action": "view", "resource": view}),
