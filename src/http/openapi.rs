@@ -156,7 +156,8 @@ fn problem_examples() -> Map<String, Value> {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let mut members: Vec<_> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            let mut members: Vec<_> =
+                members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
             members.sort_by(|left, right| left.0.cmp(&right.0));
             Value::Object(members.into_iter().collect())
         }
