@@ -51,17 +51,18 @@ impl AuthnService {
         let digest = Digest32::of(token);
         // Looked at before the hash, which strangers must not have for nothing; used up in the transaction.
         if !store::is_pending(&mut &self.parts.db, &digest).await? {
-            return Err(AuthnError::SetupTokenInvalid);
+            let done = self.parts.roles.has_super_admin(&mut &self.parts.db, TENANT).await?;
+            return Err(if done { AuthnError::AlreadySetUp } else { AuthnError::SetupTokenInvalid });
         }
         let new = self.administrator(email, password).await?;
         let actor = Actor { name: "setup", request_id };
         let parts = &self.parts;
         write_tx!(parts.db, "authn.complete_setup", |tx| -> Result<User, AuthnError> {
-            if !store::use_up(tx, Some(&digest), parts.clock.now()).await? {
-                return Err(AuthnError::SetupTokenInvalid);
-            }
             if parts.roles.has_super_admin(tx, TENANT).await? {
                 return Err(AuthnError::AlreadySetUp);
+            }
+            if !store::use_up(tx, Some(&digest), parts.clock.now()).await? {
+                return Err(AuthnError::SetupTokenInvalid);
             }
             self.install(tx, &new, actor).await
         })

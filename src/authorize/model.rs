@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     base::DecisionId,
-    policy::{ServerContext, StoreName, Verdict, VersionNumber},
+    policy::{Explanation, ServerContext, StoreName, Verdict, VersionNumber},
 };
 
 /// An entity by type and id, as our own code names it. Any id is legal.
@@ -62,7 +62,7 @@ pub struct Answer {
     /// The decision and its policies.
     pub verdict: Verdict,
     /// Why, if it was asked.
-    pub explanation: Option<Value>,
+    pub explanation: Option<Explanation>,
 }
 
 /// A question of our own API to the `system` store.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
-    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide},
+    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
     roles::RoleService,
     users::UserService,
 };
@@ -49,9 +49,16 @@ impl AuthorizeService {
         let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
         let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
         let verdict = decide(&snapshot, &query, &slice);
-        let explanation = None;
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
-        Ok(Answer { decision_id, store, version: snapshot.version(), verdict, explanation })
+        let version = snapshot.version();
+        let explanation = if ask.explain {
+            let verdict = verdict.clone();
+            // It may look at every policy of the store: not on a thread that answers requests.
+            tokio::task::spawn_blocking(move || explain(&snapshot, &query, &slice, &verdict)).await.ok()
+        } else {
+            None
+        };
+        Ok(Answer { decision_id, store, version, verdict, explanation })
     }
 
     /// The entity type of our users in a store; `User` where the store does not say.

@@ -75,7 +75,15 @@ impl Redis {
     pub(super) async fn publish(&self, topic: Topic, payload: &str) -> Result<(), BusError> {
         let command = Cmd::publish(self.channel(topic), payload);
         let mut publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Ok(sent) = tokio::time::timeout(self.timeout, command.exec_async(&mut publisher)).await {
+        let sending = async {
+            match command.exec_async(&mut publisher).await {
+                // The connection died since the last message, and only now is that known. A message that
+                // comes twice harms nobody.
+                Err(error) if error.is_io_error() => command.exec_async(&mut publisher).await,
+                sent => sent,
+            }
+        };
+        if let Ok(sent) = tokio::time::timeout(self.timeout, sending).await {
             return sent.map_err(BusError::Redis);
         }
         // The manager would keep a silent connection until TCP gives up.

@@ -70,6 +70,8 @@ impl Password {
                 .context("the password cannot be read from standard input")?,
         };
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        Ok(SecretString::from(line.strip_suffix('\r').unwrap_or(line)))
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        anyhow::ensure!(!line.contains('\n'), "the password is one line");
+        Ok(SecretString::from(line))
     }
 }

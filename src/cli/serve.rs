@@ -5,11 +5,11 @@ use crate::{app, telemetry};
 
 /// Serves until it is told to stop. Standard output tells the addresses; the log goes to standard error.
 pub(super) fn run(global: &Global) -> anyhow::Result<Outcome> {
-    let config = global.load()?.config;
-    telemetry::init(&config.log)?;
-    for weakness in config.warnings() {
+    let loaded = global.load()?;
+    telemetry::init(&loaded.config.log)?;
+    for weakness in &loaded.warnings {
         tracing::warn!(%weakness, "a setting is weak");
     }
-    block_on(app::serve(config, |line| output::data(&format!("{line}\n"))))?;
+    block_on(app::serve(loaded.config, |line| output::data(&format!("{line}\n"))))?;
     Ok(Outcome::Good)
 }

@@ -20,11 +20,12 @@ pub const ACTION: &str = "x-bailiwick-action";
 /// Codes that any operation may answer.
 const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
 /// Codes of every operation that needs a token.
-const AUTHENTICATED: [Code; 6] = [
+const AUTHENTICATED: [Code; 7] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
     Code::TokenRevoked,
+    Code::WrongTokenType,
     Code::SessionExpired,
     Code::InsufficientPermissions,
 ];

@@ -25,7 +25,7 @@ pub struct Manifest {
     pub required_annotations: Vec<String>,
     /// The entity types that identity maps to.
     pub identity: IdentityTypes,
-    /// Short names for entity types in requests, short name to type.
+    /// Short names for the types of principal and resource in requests, short name to type.
     pub aliases: BTreeMap<String, String>,
 }
 

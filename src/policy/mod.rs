@@ -27,11 +27,13 @@ mod bundle;
 mod compile;
 mod engine;
 mod entities;
+mod explain;
 mod index;
 mod manifest;
 mod model;
 mod query;
 mod snapshot;
+mod stack;
 pub mod testing;
 
 mod compiler;
@@ -51,6 +53,7 @@ pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
 pub use engine::{decide, evaluate};
 pub use entities::{EntityRecord, EntitySlice, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
+pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;
 pub use model::{
     Determining, Effect, Finding, Findings, IdentityTypes, NameError, PolicyError, PolicyId, Severity,

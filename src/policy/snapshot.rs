@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Schema};
+use cedar_policy::{Entities, EntityTypeName, EntityUid, Policy, PolicySet, Schema};
 
 use super::{
     Effect, EntitySlice, IdentityTypes, PolicyId, Query, StoreName, VersionNumber,
@@ -58,6 +58,8 @@ pub(super) struct Parts {
     pub(super) digest: Digest32,
     pub(super) level: u32,
     pub(super) identity: IdentityTypes,
+    /// Short names of entity types.
+    pub(super) aliases: HashMap<String, EntityTypeName>,
     pub(super) schema: Schema,
     /// The action entities of the schema, each with all groups that it is in.
     pub(super) actions: Entities,
@@ -129,6 +131,7 @@ impl Snapshot {
             digest: Digest32::of([]),
             level: u32::MAX,
             identity: IdentityTypes::default(),
+            aliases: HashMap::new(),
             schema,
             actions,
             statics: Entities::empty(),
@@ -204,6 +207,18 @@ impl Snapshot {
     pub(super) fn prepared(&self, id: &PolicyId) -> Option<&Prepared> {
         let number = *self.body.by_id.get(id)?;
         self.body.parts.policies.get(usize::try_from(number).ok()?)
+    }
+
+    pub(super) fn all_prepared(&self) -> &[Prepared] {
+        &self.body.parts.policies
+    }
+
+    /// An entity whose type may be given by its short name, under the type's own name.
+    pub(super) fn unalias(&self, uid: EntityUid) -> EntityUid {
+        match self.body.parts.aliases.get(&uid.type_name().to_string()) {
+            Some(full) => EntityUid::from_type_name_and_id(full.clone(), uid.id().clone()),
+            None => uid,
+        }
     }
 
     pub(super) fn actions(&self) -> &Entities {

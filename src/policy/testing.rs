@@ -116,6 +116,7 @@ pub fn run<'a>(snapshot: &Snapshot, files: impl Iterator<Item = (&'a str, &'a st
                 continue;
             }
         };
+        let mut positions = text.positions();
         for (number, (offset, raw)) in elements.into_iter().enumerate() {
             let case: Case = match serde_json::from_str(raw) {
                 Ok(case) => case,
@@ -124,7 +125,7 @@ pub fn run<'a>(snapshot: &Snapshot, files: impl Iterator<Item = (&'a str, &'a st
                     continue;
                 }
             };
-            let (line, column) = text.position(offset);
+            let (line, column) = positions.at(offset);
             let name = case.name.clone().unwrap_or_else(|| format!("case {}", number + 1));
             let failure = match answer(snapshot, &case) {
                 Ok(verdict) => {

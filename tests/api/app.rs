@@ -1,18 +1,26 @@
 //! The whole application in the test's process: its routers called without a socket, its clock moved
-//! by hand.
+//! by hand. Every answer is compared with the OpenAPI document (see `contract`).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::Body,
+    extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use bailiwick::{
     app::{App, Overrides},
-    base::{ManualClock, Millis},
+    audit::Actor as Auditor,
+    base::{Clock, Entropy, ManualClock, Millis, TenantId},
     config::Config,
     http::{AppState, Routers},
+    users::UserStatus,
 };
 use http_body_util::BodyExt;
 use secrecy::SecretString;
@@ -20,12 +28,18 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::support::{Backend, fresh_postgres, postgres_url, redis_url, unique};
+use crate::{
+    contract,
+    support::{Backend, fresh_postgres, postgres_url, redis_url, unique},
+};
 
 /// A password that meets the rules.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Where the clock of every test starts: 2026-11-23, a Monday, 10:00 UTC.
 pub(crate) const START: Millis = Millis(1_795_428_000_000);
+/// Root secrets of the tests; servers on Postgres must be given theirs.
+pub(crate) const MASTER_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0";
+pub(crate) const REDIS_SALT: &str = "a salt for the tests: 7Qm2xV9cTz4KpW1s";
 
 /// A running application.
 pub(crate) struct TestApp {
@@ -57,13 +71,31 @@ impl Reply {
     #[track_caller]
     pub(crate) fn expect_problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
-        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        self.assert_problem();
         assert_eq!(self.body["code"], code, "{}", self.text);
-        assert_eq!(self.body["status"], status);
-        assert_eq!(self.body["type"], format!("urn:bailiwick:problem:{code}"));
-        assert_eq!(self.body["request_id"], self.headers["x-request-id"].to_str().unwrap());
-        assert!(self.body["instance"].as_str().unwrap().starts_with('/'));
         self.body
+    }
+
+    /// Checks that this is a well-formed problem document.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{} {}", self.status, self.text);
+        let code = self.body["code"].as_str().unwrap();
+        assert_eq!(self.body["status"], self.status.as_u16());
+        assert_eq!(self.body["type"], format!("urn:bailiwick:problem:{code}"));
+        assert_eq!(self.body["request_id"], self.header("x-request-id"));
+        assert!(self.body["instance"].as_str().unwrap().starts_with('/'));
+    }
+
+    /// A header's text; empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// What is wrong with the request, as `pointer` → `detail`.
+    pub(crate) fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().filter_map(|error| error["pointer"].as_str()).collect()
     }
 }
 
@@ -75,30 +107,48 @@ impl TestApp {
 
     /// A fresh application with a changed configuration.
     pub(crate) async fn spawn_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Option<Self> {
+        Self::spawn_from(backend, None, change).await
+    }
+
+    /// A fresh application with a changed configuration and, perhaps, other randomness.
+    pub(crate) async fn spawn_from(
+        backend: Backend,
+        entropy: Option<Arc<dyn Entropy>>,
+        change: impl FnOnce(&mut Config),
+    ) -> Option<Self> {
         let data = TempDir::new().unwrap();
         let mut config = Config::default();
-        config.data.dir = data.path().to_owned();
-        config.policy.dir = concat!(env!("CARGO_MANIFEST_DIR"), "/policies").into();
+        data.path().clone_into(&mut config.data.dir);
+        config.policy.dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
         config.policy.watch = false;
         config.passwords.argon2_memory_kib = 8;
         config.passwords.argon2_passes = 1;
         config.passwords.queue_per_worker = 1_000;
+        config.secrets.master_key = Some(SecretString::from(MASTER_KEY));
+        config.secrets.redis_key_salt = Some(SecretString::from(REDIS_SALT));
         if backend == Backend::Shared {
-            config.storage.postgres_url = Some(SecretString::from(fresh_postgres(&postgres_url()?).await));
             config.redis.url = Some(SecretString::from(redis_url()?));
+            config.storage.postgres_url = Some(SecretString::from(fresh_postgres(&postgres_url()?).await));
+            config.storage.connections = 4;
             config.redis.prefix = format!("test:{}:", unique());
             config.redis.timeout_ms = 2_000;
         }
         change(&mut config);
-        let (app, clock) = start(&config, START).await;
+        let (app, clock) = start(&config, START, entropy).await;
         let routers = bailiwick::http::routers(&app);
         Some(Self { app, clock, routers, config, _data: data })
     }
 
     /// A second node on the same data, with a clock of its own that shows the same time.
     pub(crate) async fn second_node(&self) -> (AppState, Routers) {
-        use bailiwick::base::Clock;
-        let (app, _) = start(&self.config, self.clock.now()).await;
+        self.second_node_with(|_| ()).await
+    }
+
+    /// A second node on the same data with another configuration.
+    pub(crate) async fn second_node_with(&self, change: impl FnOnce(&mut Config)) -> (AppState, Routers) {
+        let mut config = self.config.clone();
+        change(&mut config);
+        let (app, _) = start(&config, self.clock.now(), None).await;
         let routers = bailiwick::http::routers(&app);
         (app, routers)
     }
@@ -123,6 +173,10 @@ impl TestApp {
         self.send(Method::GET, path, Some(token), None).await
     }
 
+    pub(crate) async fn get_open(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, None, None).await
+    }
+
     pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
         self.send(Method::POST, path, Some(token), Some(body)).await
     }
@@ -135,6 +189,27 @@ impl TestApp {
         self.send(Method::DELETE, path, Some(token), None).await
     }
 
+    /// Asks for a decision.
+    pub(crate) async fn ask(&self, token: &str, question: Value) -> Reply {
+        self.post("/v1/authorize", token, question).await
+    }
+
+    /// Tries to sign in.
+    pub(crate) async fn try_login(&self, identifier: &str, password: &str) -> Reply {
+        let login = json!({"identifier": identifier, "password": password});
+        self.post_open("/v1/auth/login", login).await
+    }
+
+    /// Trades a refresh token in.
+    pub(crate) async fn refresh(&self, token: &str) -> Reply {
+        self.post_open("/v1/auth/refresh", json!({"refresh_token": token})).await
+    }
+
+    /// Whether an access token works.
+    pub(crate) async fn whoami(&self, token: &str) -> Reply {
+        self.get("/v1/users/me", token).await
+    }
+
     /// Signs a new user up and in.
     pub(crate) async fn user(&self, name: &str) -> Actor {
         let email = format!("{name}@example.com");
@@ -145,28 +220,51 @@ impl TestApp {
 
     /// Signs a known user in.
     pub(crate) async fn login(&self, identifier: &str, password: &str) -> Actor {
-        let login = json!({"identifier": identifier, "password": password});
-        Actor::from(self.post_open("/v1/auth/login", login).await.expect(200))
+        Actor::from(self.try_login(identifier, password).await.expect(200))
+    }
+
+    /// The set-up token of this start.
+    pub(crate) fn setup_token(&self) -> String {
+        self.app.setup_token.as_ref().unwrap().expose().to_owned()
     }
 
     /// Makes the first administrator and signs them in.
     pub(crate) async fn administrator(&self) -> Actor {
-        self.app.authn.create_administrator("root@example.com", SecretString::from(PASSWORD)).await.unwrap();
+        let first =
+            json!({"setup_token": self.setup_token(), "email": "root@example.com", "password": PASSWORD});
+        self.post_open("/v1/setup", first).await.expect(201);
         self.login("root@example.com", PASSWORD).await
+    }
+
+    /// Grants a role; answers the binding's id.
+    pub(crate) async fn grant(&self, by: &Actor, to: &Actor, role: &str) -> String {
+        let grant = json!({"user_id": to.id, "role": role});
+        let binding = self.post("/v1/admin/role-bindings", &by.token, grant).await.expect(201);
+        binding["id"].as_str().unwrap().to_owned()
     }
 
     /// A new user with a role granted by `root`.
     pub(crate) async fn user_with_role(&self, root: &Actor, role: &str) -> Actor {
-        let user = self.user(&format!("{role}-{}", unique())).await;
-        let grant = json!({"user_id": user.id, "role": role});
-        self.post("/v1/admin/role-bindings", &root.token, grant).await.expect(201);
+        let user = self.user(&format!("{}-{}", role.replace('_', "-"), unique())).await;
+        self.grant(root, &user, role).await;
         user
+    }
+
+    /// Keeps a user out, or lets them in again.
+    pub(crate) async fn set_status(&self, user: &Actor, status: UserStatus) {
+        let id = user.id.parse().unwrap();
+        let by = Auditor { name: "test", request_id: None };
+        self.app.authn.set_user_status(TenantId::DEFAULT, id, status, by).await.unwrap();
     }
 }
 
-async fn start(config: &Config, at: Millis) -> (AppState, Arc<ManualClock>) {
+async fn start(
+    config: &Config,
+    at: Millis,
+    entropy: Option<Arc<dyn Entropy>>,
+) -> (AppState, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(at));
-    let overrides = Overrides { clock: Some(clock.clone()), ..Overrides::default() };
+    let overrides = Overrides { clock: Some(clock.clone()), entropy };
     let app = App::start(config.clone(), overrides).await.unwrap();
     (AppState(Arc::new(app)), clock)
 }
@@ -215,14 +313,29 @@ pub(crate) async fn send(
 
 /// Sends any request to a router.
 pub(crate) async fn raw(router: &Router, request: Request<Body>) -> Reply {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let reply = answer(router, request).await;
+    contract::check(&method, &path, &reply);
+    reply
+}
+
+async fn answer(router: &Router, request: Request<Body>) -> Reply {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Reply {
-        status: parts.status,
-        headers: parts.headers,
-        body: serde_json::from_str(&text).unwrap_or(Value::Null),
-        text,
-    }
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Reply { status: parts.status, headers: parts.headers, body, text }
+}
+
+/// A GET whose answer the document does not promise, such as one on the wrong listener.
+pub(crate) async fn unchecked(router: &Router, path: &str) -> Reply {
+    answer(router, Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+/// A request as the listener passes it on: with the address of its peer.
+pub(crate) fn from_peer(mut request: Request<Body>, peer: &str) -> Request<Body> {
+    let peer: IpAddr = peer.parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer, 40_000)));
+    request
 }

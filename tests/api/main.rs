@@ -11,6 +11,8 @@
 mod support;
 
 mod app;
+mod contract;
+mod forge;
 
 mod auth;
 mod authorize;
@@ -18,8 +20,12 @@ mod bad_input;
 mod health;
 mod journeys;
 mod keys;
+mod logs;
 mod matrix;
+mod middleware;
+mod passwords;
 mod policy_stores;
+mod refresh;
 mod roles;
 mod sessions;
 mod setup;

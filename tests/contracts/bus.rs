@@ -71,13 +71,13 @@ impl Place {
         node
     }
 
-    /// Breaks every listening connection from the server's side.
+    /// Breaks every listening connection from the server's side; on Redis also those that send.
     async fn disconnect(&self) {
         match self {
             Self::Local(_) => {}
             Self::Redis { admin, user, .. } => {
                 let mut kill = redis::cmd("CLIENT");
-                kill.arg("KILL").arg("TYPE").arg("pubsub").arg("USER").arg(user);
+                kill.arg("KILL").arg("USER").arg(user);
                 raw(admin, &kill).await;
             }
             Self::Postgres(test) => {
@@ -244,6 +244,10 @@ every_carrier! {
 /// The server ends the connection: a gap, a new connection, and messages again.
 async fn survives_a_disconnect(place: &Place) {
     let (mut one, mut two) = (place.node().await, place.node().await);
+    one.bus.publish(Topic::Revocation, "before").await.unwrap();
+    for node in [&mut one, &mut two] {
+        assert_eq!(node.next_message().await, message(Topic::Revocation, "before"));
+    }
     place.disconnect().await;
     for node in [&mut one, &mut two] {
         assert_eq!(node.next().await, Event::Gap);

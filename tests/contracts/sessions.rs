@@ -173,6 +173,14 @@ both! {
             node.authn.set_user_status(TENANT, user.id, UserStatus::Active, CLI).await.unwrap();
             refused!(node.caller(&signed_in).await, Revoked);
         }
+        // The epoch alone is enough, even if the rows of the sessions were left as they are.
+        let signed_in = node.login(MAIL).await;
+        let done = write_tx!(node.db, "test.bump", |tx| -> Result<i64, AuthnError> {
+            Ok(node.users.bump_epoch_in(tx, TENANT, user.id).await?)
+        });
+        done.unwrap();
+        refused!(node.refresh(signed_in.refresh.expose()).await, Revoked);
+        refused!(world.node().await.caller(&signed_in).await, Revoked);
         let signed_in = node.login(MAIL).await;
         let done = write_tx!(node.db, "test.suspend", |tx| -> Result<u64, SessionError> {
             Ok(tx.sql("UPDATE tenants SET status = 'suspended'").run().await?)

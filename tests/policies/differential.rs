@@ -267,8 +267,8 @@ fn round(seed: u64, sound: bool) -> (usize, usize) {
 
 #[test]
 fn well_typed_stores_through_compiler_and_slices() {
-    let sums = (0..40).map(|seed| round(seed, true)).fold((0, 0), |(a, e), (b, f)| (a + b, e + f));
-    assert!(sums.0 > 100 && sums.1 > 100, "the cases must not be trivial: {sums:?}");
+    let sums = (0..12).map(|seed| round(seed, true)).fold((0, 0), |(a, e), (b, f)| (a + b, e + f));
+    assert!(sums.0 > 50 && sums.1 > 20, "the cases must not be trivial: {sums:?}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn snapshot(policies: &str) -> Snapshot {
         {"uid": {"type": "Doc", "id": "d"}, "attrs": {"owner": {"type": "User", "id": "o"}, "n": 1}, "parents": [],
          "tags": {"a": "static", "b": "static"}}]"#;
     files.insert("entities/e.json".to_owned(), Arc::from(&roles[..]));
-    files.insert("manifest.toml".to_owned(), Arc::from(&b"level = 2"[..]));
+    files.insert("manifest.toml".to_owned(), Arc::from(&b"level = 2\n[aliases]\nperson = \"User\""[..]));
     compile(&Bundle::new(files).unwrap(), &"t".parse().unwrap()).unwrap().snapshot
 }
 
@@ -69,6 +69,7 @@ fn a_wrong_request_is_refused_with_a_pointer() {
     with(user(), json!("view"), doc(), good()).unwrap();
     with(user(), json!({"type": "Action", "id": "view"}), doc(), good()).unwrap();
     with(user(), json!("Action::\"view\""), doc(), good()).unwrap();
+    with(json!("person::\"u\""), json!("view"), doc(), good()).unwrap();
     with(user(), json!("view"), json!("Color::\"red\""), good()).unwrap();
     assert_eq!(
         with(user(), json!("go"), json!("App::Thing::\"x\""), json!({})).unwrap().action().to_string(),

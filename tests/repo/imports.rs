@@ -57,7 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("worker", &["base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("app", &["base", "config", "telemetry", "storage", "kv", "bus", "http", "worker", "*domains"]),
-    ("cli", &["app", "base", "config", "telemetry", "http", "policy", "storage"]),
+    ("cli", &["app", "base", "config", "telemetry", "http", "policy", "storage", "users"]),
     // For other services: it must build without anything else of ours.
     ("enforce", &["jws"]),
 ];

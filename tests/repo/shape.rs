@@ -50,6 +50,9 @@ fn files_have_a_noun_and_say_what_they_are() {
 fn a_mod_rs_holds_declarations_only() {
     let mut problems = Vec::new();
     for source in sources().iter().filter(|source| source.path.ends_with("mod.rs") && !source.is_test()) {
+        if source.module() == "http" {
+            continue; // its `mod.rs` files are routers: what is served, on one page
+        }
         for statement in source.code().split(';').map(str::trim) {
             let statement = statement.lines().find(|line| !line.trim_start().starts_with("#[")).unwrap_or("");
             let declares = ["mod ", "use ", "type "].iter().any(|word| {

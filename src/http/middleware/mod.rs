@@ -1,70 +1,18 @@
 //! What every request passes, from the outside in, and why in this order.
 //!
-//! 1. [`envelope`]: gives the request its id, writes problem bodies with it, logs once. Outermost, so
+//! 1. `envelope`: gives the request its id, writes problem bodies with it, logs once. Outermost, so
 //!    that nothing below can answer without an id or a log line.
 //! 2. panic guard: a bug becomes a problem, and the server lives on.
-//! 3. [`headers`]: security headers on every answer; on the public listener, context headers that only
+//! 3. `headers`: security headers on every answer; on the public listener, context headers that only
 //!    a gateway may set are removed from the request in every spelling (T24).
 //! 4. CORS: only when origins are configured; answers preflights before any work is done.
-//! 5. [`deadline`]: an answer that takes too long is a problem with `Retry-After`.
+//! 5. `deadline`: an answer that takes too long is a problem with `Retry-After`.
 //!
 //! The body is read under its own limit and deadline by the `Json` extractors.
 
 mod deadline;
 mod envelope;
 mod headers;
+mod stack;
 
-use axum::{
-    Router,
-    http::{HeaderName, HeaderValue, Method, header},
-    middleware::{from_fn, from_fn_with_state},
-};
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
-
-use super::{codes::Code, problem::Problem, state::AppState};
-
-/// Whose requests a listener takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
-    /// Anyone: context headers are not believed.
-    Public,
-    /// Services and operators inside the trusted network.
-    Trusted,
-}
-
-/// Puts the router behind all of them.
-pub(super) fn wrap(router: Router<AppState>, app: &AppState, audience: Audience) -> Router {
-    let mut router = router.layer(from_fn_with_state(app.clone(), deadline::limit));
-    if let Some(cors) = cors(&app.config.server.cors_origins) {
-        router = router.layer(cors);
-    }
-    if audience == Audience::Public {
-        router = router.layer(from_fn(headers::strip_context));
-    }
-    router
-        .layer(from_fn_with_state(app.clone(), headers::secure))
-        .layer(CatchPanicLayer::custom(|_panic| {
-            axum::response::IntoResponse::into_response(Problem::new(Code::InternalError))
-        }))
-        .layer(from_fn_with_state(app.clone(), envelope::envelope))
-        .with_state(app.clone())
-}
-
-fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    (!origins.is_empty()).then(|| {
-        CorsLayer::new()
-            .allow_origin(origins)
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([
-                header::AUTHORIZATION,
-                header::CONTENT_TYPE,
-                HeaderName::from_static("x-request-id"),
-            ])
-            .expose_headers([
-                HeaderName::from_static("x-request-id"),
-                header::RETRY_AFTER,
-                header::WWW_AUTHENTICATE,
-            ])
-    })
-}
+pub(super) use stack::{Audience, wrap};

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::users::UserBody;
 use crate::{
-    authn::{Login, PasswordChange, Registered, Registration, SignedIn},
+    authn::{AuthnError, Login, PasswordChange, Registered, Registration, SignedIn},
     base::TenantId,
     http::{
         actions::{
@@ -181,6 +181,16 @@ pub(super) struct PasswordRequest {
     pub keep_current: bool,
 }
 
+/// A password that does not meet the rules is a wrong value at its place in the body.
+pub(super) fn password_at(pointer: &'static str) -> impl FnOnce(AuthnError) -> Problem {
+    move |error| match error {
+        AuthnError::Password(problem) => {
+            Problem::new(Code::PasswordTooWeak).at(pointer, problem.to_string())
+        }
+        other => other.into(),
+    }
+}
+
 fn tokens_sample() -> Value {
     json!({
         "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…", "token_type": "Bearer", "expires_in": 900,
@@ -217,7 +227,7 @@ async fn register_user(
         password: body.password,
     };
     let request_id = permit.actor().request_id;
-    Ok(match app.authn.register(TenantId::DEFAULT, &registration, request_id).await? {
+    Ok(match app.authn.register(TenantId::DEFAULT, &registration, request_id).await.map_err(password_at("/password"))? {
         Registered::Accepted => (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response(),
         Registered::Created(user) => {
             let location = [(LOCATION, format!("/v1/users/{}", user.id))];
@@ -259,7 +269,7 @@ async fn create_login(
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(Refresh::NAME)),
-        ("x-problem-codes" = json!(["refresh_failed", "refresh_expired", "refresh_reused", "policy_violation", "no_active_version"])),
+        ("x-problem-codes" = json!(["refresh_failed", "refresh_expired", "refresh_reused", "token_revoked", "policy_violation", "no_active_version"])),
     ),
 )]
 async fn refresh_session(
@@ -326,7 +336,8 @@ async fn change_password(
         keep_current: body.keep_current || body.revoke == RevokeScope::Others,
         client: permit.client.info((None, None)),
     };
-    Ok(match app.authn.change_password(&permit.user, &change, permit.actor().request_id).await? {
+    let changed = app.authn.change_password(&permit.user, &change, permit.actor().request_id).await;
+    Ok(match changed.map_err(password_at("/new_password"))? {
         Some(signed_in) => Json(TokenResponse::new(&app, &signed_in)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })

@@ -16,7 +16,7 @@ use crate::{
         problem::{Problem, Result},
         state::AppState,
     },
-    policy::{Effect, entity_uid},
+    policy::{Effect, Explanation, entity_uid},
 };
 
 /// Operations of this tag.
@@ -106,7 +106,7 @@ pub(super) struct AuthorizeResponse {
     /// Why, if it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub explanation: Option<Value>,
+    pub explanation: Option<Explanation>,
 }
 
 impl From<Answer> for AuthorizeResponse {

@@ -56,7 +56,7 @@ pub(super) struct Jwk {
 /// Verify access tokens with these, offline. May be cached for five minutes.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "keys",
-    responses((status = OK, body = Jwks, example = json!({"keys": [{
+    responses((status = OK, body = Jwks, content_type = "application/jwk-set+json", example = json!({"keys": [{
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "use": "sig",
     }]}))),

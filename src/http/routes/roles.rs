@@ -137,6 +137,7 @@ pub(super) struct RoleBindingRequest {
 
 /// `?user_id=` of the list of bindings.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BindingFilter {
     /// Only those of this user.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::users::UserBody;
+use super::{auth::password_at, users::UserBody};
 use crate::http::{
     actions::{Action, CompleteSetup},
     extract::{Json, OpenPermit, field},
@@ -56,7 +56,8 @@ async fn complete_setup(
     Json(body): Json<SetupRequest>,
 ) -> Result<(StatusCode, Json<UserBody>)> {
     let (token, email) = (body.setup_token.expose_secret(), field("/email", &body.email)?);
-    let user = app.authn.complete_setup(token, &email, &body.password, permit.actor().request_id).await?;
+    let made = app.authn.complete_setup(token, &email, &body.password, permit.actor().request_id).await;
+    let user = made.map_err(password_at("/password"))?;
     let roles = app.roles.names_of(user.tenant_id, user.id).await?;
     Ok((StatusCode::CREATED, Json(UserBody { roles: Some(roles), ..UserBody::from(user) })))
 }

@@ -5,7 +5,7 @@ use cedar_policy::{Entities, Schema};
 use super::{
     links,
     policies::{Ids, Kind, Read},
-    rules::Store,
+    rules::{self, Store},
     schema, statics,
     text::Text,
 };
@@ -13,11 +13,9 @@ use crate::policy::{
     Bundle, Finding, Findings, Manifest, Severity, Snapshot, StoreName,
     manifest::MANIFEST,
     snapshot::Parts,
+    stack::on_large_stack,
     testing::{self, TestReport},
 };
-
-/// Stack of the thread that compiles. Cedar's parser and validator recurse; of this much only what they touch is used.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 /// A store that compiled.
 #[derive(Debug)]
@@ -37,15 +35,8 @@ pub struct Compiled {
 /// CPU-bound (a second for some ten thousand policies): call it off the runtime.
 /// Errors: all findings of the first stage in which one is an error, a failing test among them, with the warnings.
 pub fn compile(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("policy-compile".to_owned()).stack_size(STACK_BYTES);
-        let worker = thread.spawn_scoped(scope, || compile_here(bundle, store));
-        match worker.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(internal("the compiler failed on this store")),
-            Err(error) => Err(internal(&format!("there is no thread to compile on: {error}"))),
-        }
-    })
+    on_large_stack(|| compile_here(bundle, store))
+        .unwrap_or_else(|reason| Err(internal(&format!("the store could not be compiled: {reason}"))))
 }
 
 fn internal(message: &str) -> Findings {
@@ -134,6 +125,7 @@ fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings
         digest: bundle.digest(),
         level: manifest.level,
         identity: manifest.identity.clone(),
+        aliases: rules::aliases(&manifest),
         schema,
         actions,
         statics,

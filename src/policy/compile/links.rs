@@ -42,9 +42,13 @@ pub(super) fn read(
             return vec![];
         }
     };
+    let templates: HashMap<&str, &ReadTemplate> =
+        templates.iter().map(|read| (read.record.id.as_str(), read)).collect();
     let mut linked = Vec::new();
+    let mut positions = text.positions();
     for (offset, raw) in entries {
-        match one(text, offset, raw, templates, ids) {
+        let line = positions.at(offset).0;
+        match one(text, (offset, line), raw, &templates, ids) {
             Ok(policy) => linked.push(policy),
             Err(error) => found.push(error),
         }
@@ -54,16 +58,16 @@ pub(super) fn read(
 
 fn one(
     text: Text<'_>,
-    offset: usize,
+    (offset, line): (usize, u32),
     raw: &str,
-    templates: &[ReadTemplate],
+    templates: &HashMap<&str, &ReadTemplate>,
     ids: &mut Ids,
 ) -> Result<Prepared, Finding> {
     let entry: Entry = serde_json::from_str(raw).map_err(|error| text.json_error("link", offset, &error))?;
     let id = PolicyId::new(entry.id.as_str());
-    ids.claim(&id, text, offset)?;
+    ids.claim(&id, text, offset, line)?;
     let wrong = |message: String| text.error("link", Some(offset), message);
-    let Some(read) = templates.iter().find(|read| read.record.id.as_str() == entry.template) else {
+    let Some(read) = templates.get(entry.template.as_str()) else {
         return Err(wrong(format!("there is no template `{}`", entry.template)));
     };
     let mut values = HashMap::new();
@@ -79,15 +83,13 @@ fn one(
         values.insert(slot, pst_uid(&entity).map_err(wrong)?);
     }
     let policy = fill_in(read, values, &id).map_err(wrong)?;
-    let link = Link {
-        template: read.record.id.clone(),
-        slots,
-        file: Arc::from(text.path),
-        line: text.position(offset).0,
-    };
+    let origin = Link { template: read.record.id.clone(), slots, file: Arc::from(text.path), line };
     let mut annotations = read.record.annotations.clone();
     annotations.insert("id".to_owned(), entry.id);
-    Ok(Prepared { record: PolicyRecord { id, annotations, link: Some(link), ..read.record.clone() }, policy })
+    Ok(Prepared {
+        record: PolicyRecord { id, annotations, link: Some(origin), ..read.record.clone() },
+        policy,
+    })
 }
 
 /// The template with its slots filled in, as a policy without slots.

@@ -12,6 +12,8 @@ use crate::policy::{Effect, Finding, PolicyId, PolicyRecord, engine, snapshot::P
 
 /// Longest `@id`, in characters: it is written into every answer and log line.
 const MAX_ID: usize = 200;
+/// Most findings told of policies: whoever has more has one cause.
+const MAX_FINDINGS: usize = 1000;
 
 /// Where an id was given, for naming the other place of a duplicate.
 #[derive(Debug, Clone)]
@@ -25,8 +27,14 @@ struct Place {
 pub(super) struct Ids(HashMap<PolicyId, Place>);
 
 impl Ids {
-    /// Claims an id for what stands at `offset`; an error when it is unfit or taken.
-    pub(super) fn claim(&mut self, id: &PolicyId, text: Text<'_>, offset: usize) -> Result<(), Finding> {
+    /// Claims an id for what stands at `offset`, on `line`; an error when it is unfit or taken.
+    pub(super) fn claim(
+        &mut self,
+        id: &PolicyId,
+        text: Text<'_>,
+        offset: usize,
+        line: u32,
+    ) -> Result<(), Finding> {
         let unfit = id.as_str().trim().is_empty() || id.as_str().chars().count() > MAX_ID;
         if unfit || id.as_str().chars().any(char::is_control) {
             let message = format!("an id is 1 to {MAX_ID} characters, none of them a control character");
@@ -38,7 +46,7 @@ impl Ids {
             error.help = Some("an id names one policy, template or link of the store".to_owned());
             return Err(error);
         }
-        let place = Place { file: Arc::from(text.path), line: text.position(offset).0 };
+        let place = Place { file: Arc::from(text.path), line };
         self.0.insert(id.clone(), place);
         Ok(())
     }
@@ -92,7 +100,12 @@ impl Read {
             heads.push((head, Body::Template(template)));
         }
         heads.sort_by_key(|(head, _)| head.offset);
-        for (head, body) in heads {
+        let mut positions = text.positions();
+        for (mut head, body) in heads {
+            if found.len() >= MAX_FINDINGS {
+                return;
+            }
+            head.line = positions.at(head.offset).0;
             if let Err(error) = self.one(head, &body, text, kind, ids) {
                 found.push(error);
             }
@@ -114,13 +127,13 @@ impl Read {
             return Err(error);
         };
         let id = PolicyId::new(id.as_str());
-        ids.claim(&id, text, offset)?;
+        ids.claim(&id, text, offset, head.line)?;
         let cedar_id = cedar_policy::PolicyId::new(id.as_str());
         let record = PolicyRecord {
             id,
             effect: head.effect,
             file: Arc::from(text.path),
-            line: text.position(offset).0,
+            line: head.line,
             annotations: head.annotations,
             link: None,
         };
@@ -148,6 +161,7 @@ impl Read {
 /// What every policy and template has.
 struct Head {
     offset: usize,
+    line: u32,
     effect: Effect,
     annotations: BTreeMap<String, String>,
 }
@@ -159,7 +173,7 @@ impl Head {
         annotations: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let annotations = annotations.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { offset: offset.unwrap_or_default(), effect: effect.into(), annotations }
+        Self { offset: offset.unwrap_or_default(), line: 0, effect: effect.into(), annotations }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules that hold between the files: validation, levels, annotations, identity, the server's context.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{
     EntityTypeName, PolicySet, Schema, ValidationError, ValidationMode, ValidationWarning, Validator,
@@ -13,6 +13,17 @@ use crate::policy::{
     query::{SERVER_CONTEXT, chain, server_attributes},
     snapshot::Prepared,
 };
+
+/// Most findings told of one kind: whoever has more has one cause.
+const MAX_FINDINGS: usize = 1000;
+
+/// What is known while Cedar's diagnostics are placed.
+struct Known<'a> {
+    /// Policies, templates and links by id.
+    records: HashMap<&'a str, &'a PolicyRecord>,
+    /// Those with an error.
+    broken: BTreeSet<&'a str>,
+}
 
 /// What the rules look at.
 pub(super) struct Store<'a> {
@@ -30,6 +41,7 @@ impl Store<'_> {
         self.validate(found);
         self.annotations(found);
         self.identity(found);
+        self.aliases(found);
         self.server_context(found);
     }
 
@@ -47,23 +59,30 @@ impl Store<'_> {
         }
         let validator = Validator::new(self.schema.clone());
         let result = validator.validate_with_level(&set, ValidationMode::Strict, self.manifest.level);
-        let broken: BTreeSet<&str> =
-            result.validation_errors().map(|error| error.policy_id().as_ref()).collect();
-        for error in result.validation_errors() {
+        let known = Known {
+            records: self.records().map(|record| (record.id.as_str(), record)).collect(),
+            broken: result.validation_errors().map(|error| error.policy_id().as_ref()).collect(),
+        };
+        for error in result.validation_errors().take(MAX_FINDINGS) {
             let code = if matches!(error, ValidationError::EntityDerefLevelViolation(_)) {
                 "level"
             } else {
                 "validation"
             };
-            found.extend(self.placed(error, error.policy_id(), Severity::Error, code, &broken));
+            found.extend(self.placed(error, error.policy_id(), Severity::Error, code, &known));
         }
         // What Cedar says of a policy that is wrong already is a consequence.
         let sound =
-            |warning: &&ValidationWarning| !broken.contains(AsRef::<str>::as_ref(warning.policy_id()));
-        for warning in result.validation_warnings().filter(sound) {
+            |warning: &&ValidationWarning| !known.broken.contains(AsRef::<str>::as_ref(warning.policy_id()));
+        for warning in result.validation_warnings().filter(sound).take(MAX_FINDINGS) {
             let code = warning_code(warning);
-            found.extend(self.placed(warning, warning.policy_id(), Severity::Warning, code, &broken));
+            found.extend(self.placed(warning, warning.policy_id(), Severity::Warning, code, &known));
         }
+    }
+
+    fn records(&self) -> impl Iterator<Item = &PolicyRecord> {
+        let templates = self.templates.iter().map(|read| &read.record);
+        self.policies.iter().map(|prepared| &prepared.record).chain(templates)
     }
 
     /// A diagnostic about a policy as a finding in the file of that policy.
@@ -75,15 +94,12 @@ impl Store<'_> {
         id: &cedar_policy::PolicyId,
         severity: Severity,
         code: &str,
-        broken: &BTreeSet<&str>,
+        known: &Known<'_>,
     ) -> Option<Finding> {
-        let id: &str = id.as_ref();
-        let of_template = self.templates.iter().find(|read| read.record.id.as_str() == id);
-        let of_policy = self.policies.iter().find(|prepared| prepared.record.id.as_str() == id);
-        let record = of_template.map(|read| &read.record).or(of_policy.map(|prepared| &prepared.record))?;
+        let record = *known.records.get(AsRef::<str>::as_ref(id))?;
         let text = self.about(record);
         if let Some(link) = &record.link {
-            if broken.contains(link.template.as_str()) {
+            if known.broken.contains(link.template.as_str()) {
                 return None;
             }
             let plain = finding(diagnostic, text, severity, code, None);
@@ -95,9 +111,7 @@ impl Store<'_> {
     }
 
     fn annotations(&self, found: &mut Vec<Finding>) {
-        let templates = self.templates.iter().map(|read| &read.record);
-        let policies = self.policies.iter().map(|prepared| &prepared.record);
-        for record in policies.filter(|record| record.link.is_none()).chain(templates) {
+        for record in self.records().filter(|record| record.link.is_none()) {
             let has = |name: &String| record.annotations.get(name).is_some_and(|value| !value.is_empty());
             for name in self.manifest.required_annotations.iter().filter(|name| !has(name)) {
                 let message =
@@ -140,6 +154,26 @@ impl Store<'_> {
                 wrong(format!(
                     "the schema declares `{name}` of `{user}` with a type that identity cannot fill"
                 ));
+            }
+        }
+    }
+
+    /// A short name stands for a type of the schema, and is not itself one.
+    fn aliases(&self, found: &mut Vec<Finding>) {
+        let known: BTreeSet<String> = self.schema.entity_types().map(ToString::to_string).collect();
+        for (short, full) in &self.manifest.aliases {
+            let text = self.manifest_text;
+            let at = text.text.find("[aliases]");
+            if known.contains(short) {
+                found.push(text.error(
+                    "alias",
+                    at,
+                    format!("the alias `{short}` is a type of the schema itself"),
+                ));
+            } else if !known.contains(full) {
+                let message =
+                    format!("the alias `{short}` stands for `{full}`, which the schema does not declare");
+                found.push(text.error("alias", at, message));
             }
         }
     }
@@ -199,6 +233,12 @@ impl Store<'_> {
         let text = declaring.copied().unwrap_or(Text { path: "schema", text: "" });
         text.error(code, text.text.find(SERVER_CONTEXT), message)
     }
+}
+
+/// The short names of entity types, with the types that they stand for.
+pub(super) fn aliases(manifest: &Manifest) -> HashMap<String, EntityTypeName> {
+    let pairs = manifest.aliases.iter();
+    pairs.filter_map(|(short, full)| Some((short.clone(), full.parse().ok()?))).collect()
 }
 
 fn warning_code(warning: &ValidationWarning) -> &'static str {

@@ -19,7 +19,9 @@ pub(super) fn read(files: &[Text<'_>], schema: &Schema, found: &mut Vec<Finding>
                 continue;
             }
         };
+        let mut positions = text.positions();
         for (offset, raw) in elements {
+            let line = positions.at(offset).0;
             let entity = match Entity::from_json_str(raw, Some(schema)) {
                 Ok(entity) => entity,
                 Err(error) => {
@@ -34,7 +36,7 @@ pub(super) fn read(files: &[Text<'_>], schema: &Schema, found: &mut Vec<Finding>
                 let message = format!("the entity `{uid}` is also at {file}:{line}");
                 found.push(text.error("entity", Some(offset), message));
             } else {
-                places.insert(uid.clone(), (text.path.to_owned(), text.position(offset).0));
+                places.insert(uid.clone(), (text.path.to_owned(), line));
                 entities.insert(uid, entity);
             }
         }

@@ -35,10 +35,22 @@ impl<'a> Text<'a> {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = self.text.get(..end).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+        let before = self.text.as_bytes().get(..end).unwrap_or_default();
+        let line = newlines(before) + 1;
+        (u32::try_from(line).unwrap_or(u32::MAX), self.column(end))
+    }
+
+    /// The column of an offset at a character, from 1, in characters.
+    fn column(&self, offset: usize) -> u32 {
+        let before = self.text.get(..offset).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+        u32::try_from(column).unwrap_or(u32::MAX)
+    }
+
+    /// Positions of offsets that only grow, without counting the lines from the start each time.
+    pub(in crate::policy) fn positions(&self) -> Positions<'a> {
+        Positions { text: *self, offset: 0, line: 1 }
     }
 
     /// Where a line begins, in bytes.
@@ -120,6 +132,7 @@ fn too_deep(text: &str, angles_nest: bool) -> Option<usize> {
     let mut bytes = text.bytes().enumerate().peekable();
     let mut word = 0; // where the current run of letters began
     let mut in_word = false;
+    let mut after_operator = 0;
     while let Some((at, byte)) = bytes.next() {
         if byte.is_ascii_alphanumeric() || byte == b'_' {
             if !in_word {
@@ -158,7 +171,12 @@ fn too_deep(text: &str, angles_nest: bool) -> Option<usize> {
                     depth -= std::mem::take(last);
                 }
             }
-            b'.' | b'!' | b'-' | b'+' | b'*' | b'&' | b'|' | b'=' | b'<' | b'>' | b'@' => levels += 1,
+            // The second character of `&&`, `||`, `==`, `!=`, `<=` and `>=` is no operator of its own.
+            b'&' | b'|' | b'=' if at == after_operator => {}
+            b'.' | b'!' | b'-' | b'+' | b'*' | b'&' | b'|' | b'=' | b'<' | b'>' | b'@' => {
+                after_operator = at + 1;
+                levels += 1;
+            }
             _ => {}
         }
         if let Some(last) = open.last_mut() {
@@ -170,6 +188,28 @@ fn too_deep(text: &str, angles_nest: bool) -> Option<usize> {
         }
     }
     None
+}
+
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().map(|byte| usize::from(*byte == b'\n')).sum()
+}
+
+/// See [`Text::positions`].
+#[derive(Debug)]
+pub(in crate::policy) struct Positions<'a> {
+    text: Text<'a>,
+    offset: usize,
+    line: usize,
+}
+
+impl Positions<'_> {
+    /// Line and column of an offset that is at a character and not before the last one.
+    pub(in crate::policy) fn at(&mut self, offset: usize) -> (u32, u32) {
+        let between = self.text.text.as_bytes().get(self.offset..offset).unwrap_or_default();
+        self.line += newlines(between);
+        self.offset = offset;
+        (u32::try_from(self.line).unwrap_or(u32::MAX), self.text.column(offset))
+    }
 }
 
 fn close(open: &mut Vec<usize>, depth: usize) -> usize {

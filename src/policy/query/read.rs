@@ -147,8 +147,8 @@ impl Snapshot {
         server: Option<&ServerContext>,
     ) -> Result<Query, QueryProblem> {
         let action = self.action(parts.action)?;
-        let principal = entity_uid(parts.principal, "/principal")?;
-        let resource = entity_uid(parts.resource, "/resource")?;
+        let principal = self.unalias(entity_uid(parts.principal, "/principal")?);
+        let resource = self.unalias(entity_uid(parts.resource, "/resource")?);
         cedar_policy::validate_scope_variables(&principal, &action, &resource, self.schema())
             .map_err(|error| scope_problem(&error, &principal))?;
         if let (Some(server), Some(shape)) = (server, self.server_shape(&action)) {

@@ -1,0 +1,70 @@
+//! The whole API on one page, grouped by audience.
+
+use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{auth, authorize, docs, health, keys, policy_stores, roles, sessions, setup, users};
+use crate::http::{
+    codes::Code,
+    middleware::{Audience, wrap},
+    problem::{Problem, Result},
+    state::AppState,
+};
+
+/// For anyone on the network.
+fn public() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(auth::router())
+        .merge(authorize::router())
+        .merge(policy_stores::router())
+        .merge(users::router())
+        .merge(sessions::router())
+        .merge(roles::router())
+        .merge(setup::router())
+        .merge(keys::router())
+}
+
+/// For operators and orchestrators.
+fn admin() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(health::router())
+}
+
+/// Every operation with its description, for the OpenAPI document.
+pub(in crate::http) fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(public()).merge(admin())
+}
+
+/// One router for each listener.
+#[derive(Debug)]
+pub struct Routers {
+    /// `server.public_addr`.
+    pub public: Router,
+    /// `server.internal_addr`: the public API, for services inside the trusted network.
+    pub internal: Router,
+    /// `server.admin_addr`.
+    pub admin: Router,
+}
+
+/// Builds the routers of a running application.
+pub fn routers(app: &AppState) -> Routers {
+    let finish = |described: OpenApiRouter<AppState>| {
+        let (router, _) = described.split_for_parts();
+        router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+    };
+    let with_docs = |router: Router<AppState>| {
+        if app.config.docs.enabled { router.merge(docs::router()) } else { router }
+    };
+    Routers {
+        public: wrap(with_docs(finish(public())), app, Audience::Public),
+        internal: wrap(finish(public()), app, Audience::Trusted),
+        admin: wrap(finish(admin()), app, Audience::Trusted),
+    }
+}
+
+async fn not_found() -> Result<()> {
+    Err(Problem::new(Code::NotFound))
+}
+
+async fn method_not_allowed() -> Result<()> {
+    Err(Problem::new(Code::MethodNotAllowed))
+}

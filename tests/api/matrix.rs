@@ -1,0 +1,204 @@
+//! Who may do what: every operation of the document against every kind of caller, as a table that a
+//! reviewer reads. `UPDATE_MATRIX=1` rewrites the table; a new operation without a row fails.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use axum::http::Method;
+use bailiwick::{http::actions, policy::StoreName, users::UserStatus};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Actor, PASSWORD, Reply, TestApp, send},
+    both,
+    contract::operations,
+    policy_stores::{EVERYONE, files},
+    support::{Backend, setting},
+};
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/matrix.txt");
+const CALLERS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "locked"];
+
+/// A server on which one caller tries everything, each time in a session of its own.
+struct Stage {
+    test: TestApp,
+    root: Actor,
+    caller: Option<Actor>,
+    locked: bool,
+    other: Actor,
+    binding: String,
+}
+
+impl Stage {
+    async fn new(backend: Backend, who: &str) -> Option<Self> {
+        let test = TestApp::spawn(backend).await?;
+        let root = test.administrator().await;
+        let caller = match who {
+            "anonymous" => None,
+            "user" | "locked" => Some(test.user("caller").await),
+            role => {
+                let caller = test.user("caller").await;
+                test.grant(&root, &caller, role).await;
+                Some(caller)
+            }
+        };
+        for role in ["spare", "auditor"] {
+            test.post("/v1/admin/roles", &root.token, json!({"name": role})).await.expect(201);
+        }
+        let other = test.user("other").await;
+        let binding = test.grant(&root, &other, "auditor").await;
+        let publish = json!({"files": files(EVERYONE)});
+        test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
+        Some(Self { test, root, caller, locked: who == "locked", other, binding })
+    }
+
+    /// A session of the caller's that nothing has been done to.
+    async fn session(&self) -> Option<Actor> {
+        self.caller.as_ref()?;
+        let caller = &self.caller.clone()?;
+        self.test.set_status(caller, UserStatus::Active).await;
+        let fresh = self.test.login("caller@example.com", PASSWORD).await;
+        if self.locked {
+            self.test.set_status(caller, UserStatus::Locked).await;
+        }
+        Some(fresh)
+    }
+
+    async fn attempt(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let session = self.session().await;
+        let spare = self.session().await;
+        let spare = spare.as_ref().unwrap_or(&self.other);
+        let path = path
+            .replace("{store}", "app")
+            .replace("{number}", "1")
+            .replace("{name}", "spare")
+            .replace("{binding_id}", &self.binding)
+            .replace("{session_id}", &spare.session);
+        let health = path == "/healthz" || path == "/readyz";
+        let router = if health { &self.test.routers.admin } else { &self.test.routers.public };
+        let method: Method = method.to_uppercase().parse().unwrap();
+        let token = session.as_ref().map(|session| session.token.as_str());
+        send(router, method, &path, token, body).await
+    }
+
+    fn body(&self, operation: &str) -> Option<Value> {
+        let view = json!({"type": "Document", "id": "handbook"});
+        Some(match operation {
+            "register_user" => json!({"email": "new@example.com", "password": PASSWORD}),
+            "create_login" => json!({"identifier": "other@example.com", "password": PASSWORD}),
+            "refresh_session" => json!({"refresh_token": self.other.refresh}),
+            "end_session" => json!({"refresh_token": self.other.refresh}),
+            "change_password" => json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true}),
+            "complete_setup" => json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD}),
+            "authorize" => json!({"action": "view", "resource": view}),
+            "publish_policy_version" => json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")}),
+            "activate_policy_version" => json!({"version": 1}),
+            "roll_back_policy_version" => json!({"version": 1}),
+            "create_role" => json!({"name": "made"}),
+            "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
+            _ => return None,
+        })
+    }
+
+    /// What stands in the body and changes who may.
+    fn variants(&self) -> Vec<(&'static str, &'static str, &'static str, Value)> {
+        let view = json!({"type": "Document", "id": "handbook"});
+        let user = |id: &str| json!({"type": "User", "id": id});
+        let ask = "/v1/authorize";
+        vec![
+            ("about someone else", "post", ask, json!({"action": "view", "resource": view, "principal": user(&self.other.id)})),
+            ("by someone's token", "post", ask, json!({"action": "view", "resource": view, "token": self.other.token})),
+            ("about the system store", "post", ask, json!({"policy_store": "system", "action": "readHealth", "resource": {"type": "Tenant", "id": "t"}})),
+            ("grant admin", "post", "/v1/admin/role-bindings", json!({"user_id": self.other.id, "role": "admin"})),
+            ("grant super_admin", "post", "/v1/admin/role-bindings", json!({"user_id": self.other.id, "role": "super_admin"})),
+            ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
+            ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
+        ]
+    }
+}
+
+/// ✘ for what the caller is refused, ✔ for the rest, with the status.
+fn cell(reply: &Reply) -> String {
+    let refused = matches!(reply.status.as_u16(), 401 | 403);
+    format!("{} {}", if refused { '\u{2718}' } else { '\u{2714}' }, reply.status.as_u16())
+}
+
+async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>> {
+    let stage = Stage::new(backend, who).await?;
+    let mut column = BTreeMap::new();
+    // What removes a thing comes last, so that the others find it.
+    let mut listed = operations();
+    listed.sort_by_key(|operation| (operation.method == "delete", operation.path, operation.method));
+    for operation in listed {
+        let name = operation.about["operationId"].as_str().unwrap();
+        let reply = stage.attempt(operation.method, operation.path, stage.body(name)).await;
+        assert!(reply.status.as_u16() < 500, "{who} {name}: {}", reply.text);
+        if who == "anonymous" && operation.needs_token() {
+            assert_eq!((reply.status.as_u16(), &reply.body["code"]), (401, &json!("token_missing")), "{name}");
+        }
+        if !operation.needs_token() {
+            let wrong_token = reply.body["code"] == "setup_completed";
+            assert!(reply.status.is_success() || wrong_token, "{who} {name}: open operations refuse nobody: {}", reply.text);
+        }
+        column.insert(format!("{} {}", operation.path, operation.method.to_uppercase()), cell(&reply));
+    }
+    for (what, method, path, body) in stage.variants() {
+        let reply = stage.attempt(method, path, Some(body)).await;
+        column.insert(format!("{path} {} ({what})", method.to_uppercase()), cell(&reply));
+    }
+    stage.test.whoami(&stage.root.token).await.expect(200);
+    Some(column)
+}
+
+both! {
+    async fn the_table_of_permissions_is_as_reviewed(backend: Backend) {
+        let mut columns = Vec::new();
+        for who in CALLERS {
+            let Some(column) = column(backend, who).await else { return };
+            columns.push(column);
+        }
+        let width = columns[0].keys().map(String::len).max().unwrap();
+        let mut table = format!("{:width$}", "");
+        for who in CALLERS {
+            write!(table, "  {who:11}").unwrap();
+        }
+        for row in columns[0].keys() {
+            write!(table.truncate_end(), "\n{row:width$}").unwrap();
+            for column in &columns {
+                write!(table, "  {:11}", column[row]).unwrap();
+            }
+        }
+        table.truncate_end().push('\n');
+        if setting("UPDATE_MATRIX").is_some() {
+            std::fs::write(TABLE, &table).unwrap();
+        }
+        let reviewed = std::fs::read_to_string(TABLE).unwrap_or_default();
+        assert!(table == reviewed, "permissions changed; review and run with UPDATE_MATRIX=1:\n{table}");
+    }
+
+    async fn every_operation_names_an_action_of_the_system_store(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let snapshot = test.app.policies.live().snapshot(&StoreName::system()).unwrap();
+        for action in actions::ALL {
+            snapshot.action(&json!(action)).unwrap_or_else(|problem| panic!("{action}: {problem}"));
+        }
+        for operation in operations() {
+            assert!(actions::ALL.contains(&operation.action()), "{}", operation.action());
+        }
+        // Explaining and asking about others stand in the body of `authorize`.
+        let named: Vec<_> = operations().iter().map(crate::contract::Operation::action).collect();
+        let unnamed: Vec<_> = actions::ALL.iter().filter(|action| !named.contains(action)).collect();
+        assert_eq!(unnamed, [&"authorizeOthers", &"explain"]);
+    }
+}
+
+trait TruncateEnd {
+    fn truncate_end(&mut self) -> &mut Self;
+}
+
+impl TruncateEnd for String {
+    /// Takes spaces off the end.
+    fn truncate_end(&mut self) -> &mut Self {
+        self.truncate(self.trim_end_matches(' ').len());
+        self
+    }
+}

@@ -1,0 +1,104 @@
+//! Who may do what with this server: every role and every action of the system store, as a file to review.
+
+use std::fmt::Write;
+
+use bailiwick::policy::{EntitySlice, RequestParts, Snapshot, decide};
+use serde_json::{Value, json};
+
+use crate::{shipped::compiled, support::setting};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_matrix.txt");
+const ACTORS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "disabled"];
+
+/// Each action with the resources that tell cases apart.
+const ROWS: [(&str, &[&str]); 26] = [
+    ("register", &["Tenant::\"t\""]),
+    ("login", &["Tenant::\"t\""]),
+    ("refresh", &["Tenant::\"t\""]),
+    ("logout", &["Tenant::\"t\""]),
+    ("completeSetup", &["Tenant::\"t\""]),
+    ("readPublicDocument", &["Tenant::\"t\""]),
+    ("readHealth", &["Tenant::\"t\""]),
+    ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
+    ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
+    ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
+    ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
+    ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
+    ("authorize", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("authorizeOthers", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("explain", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("listPolicyStores", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readPolicyStore", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("publishPolicyVersion", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("activatePolicyVersion", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("rollbackPolicyVersion", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("listRoles", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("createRole", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("deleteRole", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("listRoleBindings", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    (
+        "grantRole",
+        &["Tenant::\"t\"", "Tenant::\"other\"", "Role::\"admin\"", "Role::\"super_admin\"", "Role::\"heir\""],
+    ),
+    (
+        "revokeRole",
+        &["Tenant::\"t\"", "Tenant::\"other\"", "Role::\"admin\"", "Role::\"super_admin\"", "Role::\"heir\""],
+    ),
+];
+
+/// `+` allowed, `-` denied, `.` the action is not one for this caller.
+fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
+    let principal = if actor == "anonymous" { "Anonymous::\"anonymous\"" } else { "User::\"self\"" };
+    let context = json!({"bailiwick": {"now": "2026-01-01T00:00:00Z"}});
+    let parts = RequestParts {
+        principal: &json!(principal),
+        action: &json!(action),
+        resource: &json!(resource),
+        context: Some(&context),
+    };
+    let Ok(query) = system.query_as_given(parts) else { return '.' };
+    let (role, status) = if actor == "disabled" { ("super_admin", "disabled") } else { (actor, "active") };
+    let user = |id: &str, role: &str| {
+        json!({"uid": {"type": "User", "id": id},
+            "attrs": {"email_verified": true, "status": status, "tenant": {"type": "Tenant", "id": "t"}},
+            "parents": [{"type": "Role", "id": role}, {"type": "Tenant", "id": "t"}]})
+    };
+    let heir = json!({"uid": {"type": "Role", "id": "heir"}, "attrs": {}, "parents": [{"type": "Role", "id": "super_admin"}]});
+    let entities: [Value; 3] = [user("self", role), user("other", "user"), heir];
+    let slice = EntitySlice::build(system, &query, &[], &entities).unwrap();
+    let verdict = decide(system, &query, &slice);
+    assert!(verdict.errors.is_empty(), "{actor} {action} {resource}: {:?}", verdict.errors);
+    if verdict.allow { '+' } else { '-' }
+}
+
+#[test]
+fn the_system_store_decides_as_the_reviewed_file_says() {
+    let system = compiled("system").snapshot;
+    let mut table = format!("{:<48}{}\n", "", ACTORS.map(|actor| format!("{actor:>12}")).concat());
+    for (action, resources) in ROWS {
+        for resource in resources {
+            let row = ACTORS.map(|actor| format!("{:>12}", cell(&system, actor, action, resource)));
+            writeln!(table, "{:<48}{}", format!("{action} {resource}"), row.concat()).unwrap();
+        }
+    }
+    if setting("UPDATE_MATRIX").is_some() {
+        std::fs::write(FILE, &table).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(FILE).unwrap_or_default();
+    assert_eq!(table, reviewed, "review the change, then run with UPDATE_MATRIX=1");
+}
+
+/// An action that someone adds to the schema must get its rows here.
+#[test]
+fn the_matrix_has_every_action() {
+    let system = compiled("system").snapshot;
+    let groups: Vec<String> =
+        system.schema().action_groups().map(|group| group.id().unescaped().to_owned()).collect();
+    let mut declared: Vec<String> =
+        system.schema().actions().map(|action| action.id().unescaped().to_owned()).collect();
+    declared.retain(|action| !groups.contains(action));
+    declared.sort();
+    let mut listed: Vec<String> = ROWS.iter().map(|(action, _)| (*action).to_owned()).collect();
+    listed.sort();
+    assert_eq!(declared, listed);
+}

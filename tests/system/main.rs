@@ -1,0 +1,32 @@
+//! The real binary: real processes, real sockets, everything on loopback.
+//!
+//! No test sleeps for a fixed time; what takes time is asked for again and again until a deadline that
+//! a slow machine meets too. Each test has its own data folder, ports, database and Redis prefix.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and may say what it measured; the exemption of clippy.toml does not reach helper functions"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod proxy;
+mod server;
+mod turn;
+mod wait;
+mod webdriver;
+
+mod crash;
+mod docs_page;
+mod nodes;
+mod outages;
+mod slow_clients;
+mod start;
+mod stop;
+mod tour;
