@@ -2,16 +2,16 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{TokenError, store::KeyRow};
-use crate::base::{Digest32, Entropy, SealingKey};
-
-/// The one signature algorithm (RFC 8037 §3.1).
-pub(super) const ALGORITHM: &str = "EdDSA";
+use crate::{
+    base::{Digest32, Entropy, SealingKey},
+    jws::{ALGORITHM, VerifyingKey},
+};
 
 /// A public Ed25519 key as JWK (RFC 8037 §2).
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ struct PublicJwk {
 pub(super) struct Key {
     pub(super) kid: String,
     pair: Ed25519KeyPair,
-    public: ParsedPublicKey,
+    public: VerifyingKey,
 }
 
 impl Key {
@@ -38,9 +38,9 @@ impl Key {
         self.pair.sign(message).as_ref().to_vec()
     }
 
-    /// Whether `signature` is this key's on `message`.
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.public.verify_sig(message, signature).is_ok()
+    /// What verifies its signatures.
+    pub(super) fn public(&self) -> &VerifyingKey {
+        &self.public
     }
 }
 
@@ -146,7 +146,7 @@ fn open(row: &KeyRow, sealing: &SealingKey) -> Option<Key> {
     let x = BASE64_URL_SAFE_NO_PAD.decode(&jwk.x).ok().filter(|x| x.len() == 32)?;
     let seed = Zeroizing::new(sealing.open(&place(&row.kid), &row.private_sealed).ok()?);
     let pair = Ed25519KeyPair::from_seed_and_public_key(&seed, &x).ok()?;
-    let public = ParsedPublicKey::new(&ED25519, &x).ok()?;
+    let public = VerifyingKey::from_base64url(&jwk.x)?;
     (thumbprint(&jwk.x) == row.kid).then(|| Key { kid: row.kid.clone(), pair, public })
 }
 
