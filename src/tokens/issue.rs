@@ -3,11 +3,11 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-use super::{
-    AccessClaims, AccessSubject, Audience, CLIENT, TokenSettings,
-    keys::{ALGORITHM, Key},
+use super::{AccessClaims, AccessSubject, CLIENT, TokenSettings, keys::Key};
+use crate::{
+    base::{Entropy, EntropyError, Millis},
+    jws::{ALGORITHM, Audience},
 };
-use crate::base::{Entropy, EntropyError, Millis};
 
 /// Most roles that a token names.
 const MAX_ROLES: usize = 20;

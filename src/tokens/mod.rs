@@ -9,8 +9,8 @@
 //!   at most once in 30 seconds.
 //! - A verifier is typed by the kind of token it takes: another kind fails on `typ`, then on its claims.
 //!
-//! INVARIANT: verification is one function (`verify.rs`), in the order of identity.md §2.3, and total: any
-//! text is accepted or refused, none panics.
+//! INVARIANT: verification is one function ([`crate::jws::verify`], shared with `enforce`), in the order of
+//! identity.md §2.3, and total: any text is accepted or refused, none panics.
 //!
 //! A verified token is *authentic*, not yet *live*: whether its session still stands is `sessions`' to say.
 
@@ -22,7 +22,8 @@ mod service;
 mod store;
 mod verify;
 
+pub use crate::jws::Audience;
 pub use error::TokenError;
-pub use keys::{JwkSet, thumbprint};
-pub use model::{AccessClaims, AccessSubject, AccessToken, Audience, CLIENT, TokenSettings};
+pub use keys::JwkSet;
+pub use model::{AccessClaims, AccessSubject, AccessToken, CLIENT, TokenSettings};
 pub use service::TokenService;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
     config::TokensConfig,
+    jws::Audience,
 };
 
 /// `client_id` of tokens that were issued to no other client.
@@ -73,27 +74,6 @@ pub struct AccessToken {
     pub expires_at: Millis,
     /// What it says.
     pub claims: AccessClaims,
-}
-
-/// `aud`: one text or a list of them (RFC 7519 §4.1.3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Audience {
-    /// One.
-    One(String),
-    /// Any of these.
-    Many(Vec<String>),
-}
-
-impl Audience {
-    /// Whether `name` is among them.
-    #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::One(one) => one == name,
-            Self::Many(many) => many.iter().any(|one| one == name),
-        }
-    }
 }
 
 /// The claims of an access token (RFC 9068 §2.2 and ours). Times are whole seconds since the epoch.

@@ -10,10 +10,11 @@ use super::{
     issue::{claims, sign},
     keys::{self, Ring},
     store,
-    verify::{Access, Kind, Refusal, verify},
+    verify::{Access, verify},
 };
 use crate::{
     base::{Clock, Entropy, MasterKey, Millis, PlainToken, SealingKey},
+    jws::{Kind, Refusal},
     storage::Db,
     write_tx,
 };
@@ -80,7 +81,11 @@ impl TokenService {
     /// Errors: `Invalid`, `Expired`, `WrongType`; `Storage` or `KeyUnusable` when new keys were looked for.
     pub async fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
         match self.verify_now(token) {
-            Err(Refusal::UnknownKey) if self.reload_if_due().await? => Ok(self.verify_now(token)?),
+            Err(Refusal::UnknownKey) => {
+                // Another request may have loaded the key while this one waited for it: look in any case.
+                self.reload_if_due().await?;
+                Ok(self.verify_now(token)?)
+            }
             answer => Ok(answer?),
         }
     }
@@ -108,16 +113,16 @@ impl TokenService {
         verify::<Access>(token, &self.settings, self.clock.now(), |kid| ring.get(kid))
     }
 
-    /// Looks for new keys, unless that was done in the last 30 seconds; answers whether it was done now.
-    async fn reload_if_due(&self) -> Result<bool, TokenError> {
+    /// Looks for new keys, unless that was done in the last 30 seconds.
+    async fn reload_if_due(&self) -> Result<(), TokenError> {
         let mut reloaded_at = self.reloaded_at.lock().await;
         let now = self.clock.now();
         if reloaded_at.is_some_and(|last| last <= now && now.since(last) < RELOAD_EVERY) {
-            return Ok(false);
+            return Ok(());
         }
         *reloaded_at = Some(now); // before the look-up: a failing database is not to be stormed either
         let ring = Ring::open(&store::usable(&mut &self.db).await?, &self.sealing)?;
         self.ring.store(Arc::new(ring));
-        Ok(true)
+        Ok(())
     }
 }

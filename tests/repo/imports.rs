@@ -27,6 +27,7 @@ const DOMAINS: &[&str] = &[
 /// What a module may import; a domain, besides, the devices and leaves.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("base", &[]),
+    ("jws", &[]),
     ("config", &["base"]),
     ("telemetry", &["base", "config"]),
     ("storage", &["base", "telemetry"]),
@@ -42,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("users", &[]),
     ("roles", &[]),
     ("profiles", &[]),
-    ("tokens", &[]),
+    ("tokens", &["jws"]),
     ("api_keys", &[]),
     ("sessions", &["tokens"]),
     ("service_auth", &["tokens"]),
@@ -58,7 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("app", &["base", "config", "telemetry", "storage", "kv", "bus", "http", "worker", "*domains"]),
     ("cli", &["app", "base", "config", "telemetry", "http", "policy", "storage", "users"]),
     // For other services: it must build without anything else of ours.
-    ("enforce", &[]),
+    ("enforce", &["jws"]),
 ];
 
 /// Who may see the configuration whole; others import sections.

@@ -1,0 +1,235 @@
+//! Reading signed tokens (JWS compact serialisation, RFC 7515 §7.1): one function, one order, no panics.
+//!
+//! Pure, and on its own: `tokens` reads what this server issued with it, `enforce` what reaches another
+//! service. There is one signature algorithm, so nothing can be confused with it: no symmetric key, no
+//! `none`.
+//!
+//! INVARIANT: [`verify`] is the only way from a token's text to its claims. It is total: any text is
+//! accepted or refused.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _, MapAccess, Visitor},
+};
+use serde_json::Value;
+
+/// The one signature algorithm (RFC 8037 §3.1).
+pub const ALGORITHM: &str = "EdDSA";
+
+/// Longest token that is looked at, bytes.
+const MAX_BYTES: usize = 8 * 1024;
+/// Longest `kid`.
+const MAX_KID: usize = 64;
+
+/// A public Ed25519 key, parsed once.
+#[derive(Clone)]
+pub struct VerifyingKey(ParsedPublicKey);
+
+impl VerifyingKey {
+    /// The key whose base64url form is `x`, as in a JWK (RFC 8037 §2); `None` when it is not one.
+    #[must_use]
+    pub fn from_base64url(x: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(x).ok().filter(|bytes| bytes.len() == 32)?;
+        ParsedPublicKey::new(&ED25519, bytes).ok().map(Self)
+    }
+
+    /// Whether `signature` is this key's on `message`.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifyingKey")
+    }
+}
+
+/// A kind of token, and what it must say.
+pub trait Kind {
+    /// `typ` of its header.
+    const TYP: &'static str;
+    /// Its claims, with their JSON types.
+    type Claims: DeserializeOwned;
+}
+
+/// What a token is measured by.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// `iss`: exact.
+    pub issuer: &'a str,
+    /// What `aud` must contain.
+    pub audience: &'a str,
+    /// Clock difference that is forgiven.
+    pub leeway: Duration,
+    /// The present moment, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// Why a token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No key has this `kid`; there may be a newer one.
+    #[error("the token is not valid: unknown kid")]
+    UnknownKey,
+    /// Not a token of the issuer, or not for us; the word is for the log.
+    #[error("the token is not valid: {0}")]
+    Invalid(&'static str),
+    /// Past its time.
+    #[error("the token has expired")]
+    Expired,
+    /// Another kind of token.
+    #[error("the token is of another type")]
+    WrongType,
+}
+
+/// `aud`: one text or a list of them (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Any of these.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether `name` is among them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Many(many) => many.iter().any(|one| one == name),
+        }
+    }
+}
+
+/// The claims that every kind of token has.
+#[derive(Deserialize)]
+struct Registered {
+    iss: String,
+    aud: Audience,
+    exp: i64,
+    nbf: i64,
+    iat: i64,
+    sub: String,
+    jti: String,
+}
+
+/// Verifies a token of kind `K`; `key_of` answers the key of an exact `kid`.
+///
+/// Length → three parts → header → `alg` → `typ` → `crit` → `kid` → signature → times → `iss` → `aud` →
+/// claims. Whether the session of the token still stands is not asked here.
+///
+/// Errors: [`Refusal`], the first that applies in that order.
+/// Source: RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3.
+pub fn verify<'k, K: Kind>(
+    token: &str,
+    expected: &Expected<'_>,
+    key_of: impl FnOnce(&str) -> Option<&'k VerifyingKey>,
+) -> Result<K::Claims, Refusal> {
+    if token.len() > MAX_BYTES {
+        return Err(Refusal::Invalid("too long"));
+    }
+    let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Invalid("not three parts"))?;
+    let (header, payload) = signed.split_once('.').ok_or(Refusal::Invalid("not three parts"))?;
+    if payload.contains('.') {
+        return Err(Refusal::Invalid("not three parts"));
+    }
+    let header = object(header).ok_or(Refusal::Invalid("header"))?;
+    let kid = check_header::<K>(&header)?;
+    // SECURITY: no `jku`, `jwk`, `x5u` or `x5c` is ever read: the caller alone knows keys.
+    let key = key_of(kid).ok_or(Refusal::UnknownKey)?;
+    let signature =
+        BASE64_URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refusal::Invalid("signature encoding"))?;
+    if !key.verify(signed.as_bytes(), &signature) {
+        return Err(Refusal::Invalid("signature"));
+    }
+    let payload = Value::Object(object(payload).ok_or(Refusal::Invalid("payload"))?.into_iter().collect());
+    let registered = Registered::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))?;
+    check_times(&registered, expected)?;
+    if registered.iss != expected.issuer {
+        return Err(Refusal::Invalid("iss"));
+    }
+    if !registered.aud.contains(expected.audience) {
+        return Err(Refusal::Invalid("aud"));
+    }
+    if registered.sub.is_empty() || registered.jti.is_empty() {
+        return Err(Refusal::Invalid("claims"));
+    }
+    K::Claims::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))
+}
+
+/// Checks all of the header but the key; answers its `kid`.
+fn check_header<K: Kind>(header: &BTreeMap<String, Value>) -> Result<&str, Refusal> {
+    let text = |name| header.get(name).and_then(Value::as_str);
+    if text("alg") != Some(ALGORITHM) {
+        return Err(Refusal::Invalid("alg"));
+    }
+    if text("typ") != Some(K::TYP) {
+        return Err(Refusal::WrongType);
+    }
+    if header.contains_key("crit") {
+        return Err(Refusal::Invalid("crit"));
+    }
+    let kid = text("kid").ok_or(Refusal::Invalid("kid"))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if kid.is_empty() || kid.len() > MAX_KID || !kid.bytes().all(plain) {
+        return Err(Refusal::Invalid("kid"));
+    }
+    Ok(kid)
+}
+
+fn check_times(claims: &Registered, expected: &Expected<'_>) -> Result<(), Refusal> {
+    let leeway = i64::try_from(expected.leeway.as_millis()).unwrap_or(i64::MAX);
+    let (earliest, latest) = (expected.now_ms.saturating_sub(leeway), expected.now_ms.saturating_add(leeway));
+    let at = |secs: i64| secs.saturating_mul(1000);
+    if earliest > at(claims.exp) {
+        return Err(Refusal::Expired);
+    }
+    if at(claims.nbf) > latest {
+        return Err(Refusal::Invalid("nbf"));
+    }
+    if at(claims.iat) > latest {
+        return Err(Refusal::Invalid("iat"));
+    }
+    Ok(())
+}
+
+/// The JSON object in a base64url part, unless a name occurs twice in it.
+fn object(part: &str) -> Option<BTreeMap<String, Value>> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).ok()?;
+    serde_json::from_slice::<Unique>(&bytes).ok().map(|unique| unique.0)
+}
+
+/// An object without duplicate names. Two readers that keep different ones would disagree (RFC 7515 §4).
+struct Unique(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("duplicate name"));
+                    }
+                }
+                Ok(Unique(members))
+            }
+        }
+        deserializer.deserialize_map(Names)
+    }
+}
