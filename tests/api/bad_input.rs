@@ -81,7 +81,9 @@ fn sample_of(schema: &'static Value) -> Value {
     if let Some(example) = schema.get("example").or_else(|| schema["examples"].get(0)) {
         return example.clone();
     }
-    if let Some(choice) = schema["oneOf"].as_array().and_then(|choices| choices.iter().find(|one| one["type"] != "null")) {
+    if let Some(choice) =
+        schema["oneOf"].as_array().and_then(|choices| choices.iter().find(|one| one["type"] != "null"))
+    {
         return sample_of(choice);
     }
     if let Some(word) = schema["enum"].get(0) {

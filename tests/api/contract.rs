@@ -133,9 +133,10 @@ fn operation_of(method: &Method, path: &str) -> Option<Operation> {
     let fits = |template: &str| {
         let segments: Vec<&str> = template.split('/').collect();
         segments.len() == asked.len()
-            && segments.iter().zip(&asked).all(|(wanted, given)| {
-                wanted == given || (wanted.starts_with('{') && !given.is_empty())
-            })
+            && segments
+                .iter()
+                .zip(&asked)
+                .all(|(wanted, given)| wanted == given || (wanted.starts_with('{') && !given.is_empty()))
     };
     let paths = DOCUMENT["paths"].as_object().unwrap();
     let best = paths.keys().filter(|path| fits(path)).min_by_key(|path| path.matches('{').count())?;

@@ -87,10 +87,16 @@ impl Stage {
             "create_login" => json!({"identifier": "other@example.com", "password": PASSWORD}),
             "refresh_session" => json!({"refresh_token": self.other.refresh}),
             "end_session" => json!({"refresh_token": self.other.refresh}),
-            "change_password" => json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true}),
-            "complete_setup" => json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD}),
+            "change_password" => {
+                json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true})
+            }
+            "complete_setup" => {
+                json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD})
+            }
             "authorize" => json!({"action": "view", "resource": view}),
-            "publish_policy_version" => json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")}),
+            "publish_policy_version" => {
+                json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
+            }
             "activate_policy_version" => json!({"version": 1}),
             "roll_back_policy_version" => json!({"version": 1}),
             "create_role" => json!({"name": "made"}),
@@ -105,11 +111,36 @@ impl Stage {
         let user = |id: &str| json!({"type": "User", "id": id});
         let ask = "/v1/authorize";
         vec![
-            ("about someone else", "post", ask, json!({"action": "view", "resource": view, "principal": user(&self.other.id)})),
-            ("by someone's token", "post", ask, json!({"action": "view", "resource": view, "token": self.other.token})),
-            ("about the system store", "post", ask, json!({"policy_store": "system", "action": "readHealth", "resource": {"type": "Tenant", "id": "t"}})),
-            ("grant admin", "post", "/v1/admin/role-bindings", json!({"user_id": self.other.id, "role": "admin"})),
-            ("grant super_admin", "post", "/v1/admin/role-bindings", json!({"user_id": self.other.id, "role": "super_admin"})),
+            (
+                "about someone else",
+                "post",
+                ask,
+                json!({"action": "view", "resource": view, "principal": user(&self.other.id)}),
+            ),
+            (
+                "by someone's token",
+                "post",
+                ask,
+                json!({"action": "view", "resource": view, "token": self.other.token}),
+            ),
+            (
+                "about the system store",
+                "post",
+                ask,
+                json!({"policy_store": "system", "action": "readHealth", "resource": {"type": "Tenant", "id": "t"}}),
+            ),
+            (
+                "grant admin",
+                "post",
+                "/v1/admin/role-bindings",
+                json!({"user_id": self.other.id, "role": "admin"}),
+            ),
+            (
+                "grant super_admin",
+                "post",
+                "/v1/admin/role-bindings",
+                json!({"user_id": self.other.id, "role": "super_admin"}),
+            ),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
         ]
@@ -133,11 +164,19 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
         let reply = stage.attempt(operation.method, operation.path, stage.body(name)).await;
         assert!(reply.status.as_u16() < 500, "{who} {name}: {}", reply.text);
         if who == "anonymous" && operation.needs_token() {
-            assert_eq!((reply.status.as_u16(), &reply.body["code"]), (401, &json!("token_missing")), "{name}");
+            assert_eq!(
+                (reply.status.as_u16(), &reply.body["code"]),
+                (401, &json!("token_missing")),
+                "{name}"
+            );
         }
         if !operation.needs_token() {
             let wrong_token = reply.body["code"] == "setup_completed";
-            assert!(reply.status.is_success() || wrong_token, "{who} {name}: open operations refuse nobody: {}", reply.text);
+            assert!(
+                reply.status.is_success() || wrong_token,
+                "{who} {name}: open operations refuse nobody: {}",
+                reply.text
+            );
         }
         column.insert(format!("{} {}", operation.path, operation.method.to_uppercase()), cell(&reply));
     }
