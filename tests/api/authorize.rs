@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Actor, TestApp, from_peer, raw},
     both,
-    policy_stores::{activate, files, publish},
+    policy_stores::{EVERYONE, NOBODY, activate, files, publish},
 };
 
 fn view(document: &str) -> Value {
@@ -286,7 +286,6 @@ both! {
     async fn many_at_once_see_one_version_each(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let root = test.administrator().await;
-        use crate::policy_stores::{EVERYONE, NOBODY};
         publish(&test, &root, "notes", &files(EVERYONE)).await.expect(201);
         publish(&test, &root, "notes", &files(NOBODY)).await.expect(201);
         activate(&test, &root, "notes", 1).await.expect(200);

@@ -6,6 +6,7 @@ use axum::{
     body::Body,
     http::{Method, Request, header},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -342,7 +343,6 @@ both! {
 
     async fn odd_queries_are_refused(backend: Backend) {
         let Some(target) = Target::new(backend).await else { return };
-        use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
         let cursor = |bytes: &[u8]| format!("cursor={}", BASE64.encode(bytes));
         let mut tried = 0;
         for operation in operations() {

@@ -53,7 +53,7 @@ fn logged() -> String {
 
 /// A secret as it could stand somewhere.
 fn spellings(secret: &str) -> Vec<String> {
-    let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let percent = secret.replace('%', "%25").replace(' ', "%20").replace('+', "%2B");
     let escaped = serde_json::to_string(secret).unwrap();
     vec![

@@ -1,7 +1,6 @@
 //! The API through its routers, on both backends: one file a tag, and what all tags share.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"

@@ -98,8 +98,7 @@ impl Stage {
             "publish_policy_version" => {
                 json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
             }
-            "activate_policy_version" => json!({"version": 1}),
-            "roll_back_policy_version" => json!({"version": 1}),
+            "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,

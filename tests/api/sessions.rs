@@ -26,7 +26,7 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let first = test.user("ann").await;
         test.user("bob").await;
-        test.advance(Duration::from_secs(60));
+        test.advance(Duration::from_mins(1));
         let device = json!({"name": "Ann's\u{1} phone", "platform": "ios"});
         let login = json!({"identifier": "ann@example.com", "password": PASSWORD, "device": device});
         let request = Request::post("/v1/auth/login")
@@ -48,7 +48,7 @@ both! {
         let seen_by_first = list(&test, &first).await;
         assert_eq!(seen_by_first[1]["current"], true);
 
-        test.advance(Duration::from_secs(60));
+        test.advance(Duration::from_mins(1));
         test.refresh(&second.refresh).await.expect(200);
         assert_eq!(list(&test, &second).await[0]["last_seen_at"], "2026-11-23T10:02:00.000Z");
     }
@@ -56,7 +56,7 @@ both! {
     async fn a_session_that_is_over_is_not_listed(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let old = test.user("ann").await;
-        test.advance(Duration::from_secs(604_800));
+        test.advance(Duration::from_hours(168));
         let new = test.login("ann@example.com", PASSWORD).await;
         let listed = list(&test, &new).await;
         assert_eq!(listed.len(), 1, "{listed:?}");
@@ -81,7 +81,7 @@ both! {
     async fn a_revocation_outlives_a_clock_that_jumps_back(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let here = test.user("ann").await;
-        test.advance(Duration::from_secs(3_600));
+        test.advance(Duration::from_hours(1));
         let there = test.login("ann@example.com", PASSWORD).await;
         let other = test.login("ann@example.com", PASSWORD).await;
         revoke(&test, &other, &there.session).await.expect(204);
