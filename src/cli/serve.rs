@@ -6,7 +6,7 @@ use crate::{app, telemetry};
 /// Serves until it is told to stop. Standard output tells the addresses; the log goes to standard error.
 pub(super) fn run(global: &Global) -> anyhow::Result<Outcome> {
     let loaded = global.load()?;
-    telemetry::init(&loaded.config.log)?;
+    let _telemetry = telemetry::init(&loaded.config.log)?;
     for weakness in &loaded.warnings {
         tracing::warn!(%weakness, "a setting is weak");
     }

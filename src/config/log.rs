@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-use super::{Problems, section::section};
+use super::{Problems, origin::check_origin, section::section};
 
 /// How log lines are written, to standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ section! {
         format: LogFormat = LogFormat::Text,
         /// What is logged: a level, or directives such as `info,bailiwick::policy=debug`.
         filter: String = "info,sqlx=warn,hyper=warn".to_owned(),
+        /// Address of an OpenTelemetry collector that takes traces over OTLP/HTTP, such as
+        /// `http://127.0.0.1:4318`, without TLS. Wants a build with the feature `otel`.
+        otlp_endpoint: Option<String> = None,
     }
 }
 
@@ -30,6 +33,20 @@ impl LogConfig {
     pub(super) fn check(&self, found: &mut Problems) {
         if let Err(error) = EnvFilter::try_new(&self.filter) {
             found.add("log.filter", format!("`{}` is not a filter: {error}", self.filter));
+        }
+        let Some(endpoint) = &self.otlp_endpoint else { return };
+        if !cfg!(feature = "otel") {
+            found.add(
+                "log.otlp_endpoint",
+                "traces cannot be exported: this build is without the feature `otel`",
+            );
+        } else if endpoint.starts_with("https:") {
+            found.add(
+                "log.otlp_endpoint",
+                "TLS is not spoken to a collector: use `http` and one beside the server",
+            );
+        } else {
+            check_origin(found, "log.otlp_endpoint", endpoint);
         }
     }
 }

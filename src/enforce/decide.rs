@@ -93,7 +93,7 @@ impl NotAllowed {
     fn problem(&self) -> Problem {
         match self {
             Self::Denied(_) | Self::Refused { status: 403, .. } => Problem::DENIED,
-            Self::Unauthenticated => Problem::TOKEN_NOT_ACCEPTED,
+            Self::Unauthenticated => Problem::TOKEN_REVOKED,
             Self::Refused { .. } => Problem::UNDECIDABLE,
             Self::Unavailable(_) | Self::Malformed(_) => Problem::DECISIONS_UNAVAILABLE,
         }

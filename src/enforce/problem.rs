@@ -47,10 +47,10 @@ impl Problem {
         title: "The keys of the token's issuer cannot be had",
         challenge: None,
     };
-    pub(super) const TOKEN_NOT_ACCEPTED: Self = Self {
+    pub(super) const TOKEN_REVOKED: Self = Self {
         status: StatusCode::UNAUTHORIZED,
-        code: "session_expired",
-        title: "The session has ended",
+        code: "token_revoked",
+        title: "The token was revoked",
         challenge: INVALID,
     };
     pub(super) const DENIED: Self = Self {

@@ -156,7 +156,11 @@ impl Problem {
         }
         if matches!(
             code,
-            Code::RefreshFailed | Code::RefreshExpired | Code::RefreshReused | Code::SessionExpired | Code::TokenRevoked
+            Code::RefreshFailed
+                | Code::RefreshExpired
+                | Code::RefreshReused
+                | Code::SessionExpired
+                | Code::TokenRevoked
         ) {
             headers.insert(AUTH_ACTION, HeaderValue::from_static("relogin"));
         }

@@ -1,7 +1,7 @@
 //! What the process says about itself.
 //!
 //! Log lines go to standard error, as text for people or as one JSON object a line. [`field`] holds the
-//! names under which the same thing is always logged.
+//! names under which the same thing is always logged. With the feature `otel` spans are exported as traces too.
 //!
 //! # Invariants
 //! - SECURITY: no secret, no token, no password and no database URL is ever a field; the types that hold
@@ -9,6 +9,10 @@
 //! - A failure is logged once, where it is handled.
 
 pub mod field;
+#[cfg(feature = "otel")]
+mod otel;
 mod subscriber;
 
-pub use subscriber::{TelemetryError, init};
+#[cfg(feature = "otel")]
+pub use otel::continue_trace;
+pub use subscriber::{Telemetry, TelemetryError, init};

@@ -7,6 +7,7 @@ use tracing_subscriber::{
     EnvFilter,
     filter::ParseError,
     fmt::MakeWriter,
+    registry::LookupSpan,
     util::{SubscriberInitExt, TryInitError},
 };
 
@@ -24,20 +25,40 @@ pub enum TelemetryError {
         #[source]
         source: ParseError,
     },
+    /// Traces cannot be exported.
+    #[cfg(feature = "otel")]
+    #[error("`log.otlp_endpoint` cannot be used")]
+    Traces(#[from] opentelemetry_otlp::ExporterBuildError),
     /// Another subscriber was installed before.
     #[error("log output is set up already")]
     Installed(#[source] TryInitError),
 }
 
-/// Sends log lines of this process to standard error from now on. Once a process.
+/// What is kept while the process runs; traces that wait are sent when it is dropped.
+#[derive(Debug)]
+#[must_use = "traces that wait are sent when it is dropped"]
+pub struct Telemetry {
+    #[cfg(feature = "otel")]
+    traces: Option<super::otel::Export>,
+}
+
+/// Sends log lines of this process to standard error from now on, and its spans to `log.otlp_endpoint`, where
+/// that is set. Once a process.
 ///
-/// Errors: `Filter`, `Installed`.
-pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
-    build(config, stderr, stderr().is_terminal())?.try_init().map_err(TelemetryError::Installed)
+/// Errors: `Filter`, `Traces`, `Installed`.
+pub fn init(config: &LogConfig) -> Result<Telemetry, TelemetryError> {
+    let telemetry = Telemetry {
+        #[cfg(feature = "otel")]
+        traces: config.otlp_endpoint.as_deref().map(super::otel::Export::to).transpose()?,
+    };
+    let subscriber = build(config, &telemetry, stderr, stderr().is_terminal())?;
+    subscriber.try_init().map_err(TelemetryError::Installed)?;
+    Ok(telemetry)
 }
 
 fn build<W>(
     config: &LogConfig,
+    telemetry: &Telemetry,
     writer: W,
     coloured: bool,
 ) -> Result<Box<dyn Subscriber + Send + Sync>, TelemetryError>
@@ -49,9 +70,33 @@ where
         .map_err(|source| TelemetryError::Filter { filter: config.filter.clone(), source })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match config.format {
-        LogFormat::Text => Box::new(lines.with_ansi(coloured).finish()),
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false).finish()),
+        LogFormat::Text => with_traces(lines.with_ansi(coloured).finish(), telemetry),
+        LogFormat::Json => {
+            with_traces(lines.json().flatten_event(true).with_span_list(false).finish(), telemetry)
+        }
     })
+}
+
+/// `lines`, with the export of traces beside it where there is one.
+#[cfg(feature = "otel")]
+fn with_traces<S>(lines: S, telemetry: &Telemetry) -> Box<dyn Subscriber + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    use tracing_subscriber::layer::SubscriberExt;
+
+    match &telemetry.traces {
+        Some(export) => Box::new(lines.with(export.layer())),
+        None => Box::new(lines),
+    }
+}
+
+#[cfg(not(feature = "otel"))]
+fn with_traces<S>(lines: S, _: &Telemetry) -> Box<dyn Subscriber + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    Box::new(lines)
 }
 
 #[cfg(test)]
@@ -77,11 +122,18 @@ mod tests {
         }
     }
 
+    fn nowhere() -> Telemetry {
+        Telemetry {
+            #[cfg(feature = "otel")]
+            traces: None,
+        }
+    }
+
     fn lines(format: LogFormat, filter: &str, say: impl FnOnce()) -> Vec<String> {
         let page = Page::default();
         let writer = page.clone();
-        let config = LogConfig { format, filter: filter.to_owned() };
-        let subscriber = build(&config, move || writer.clone(), false).unwrap();
+        let config = LogConfig { format, filter: filter.to_owned(), otlp_endpoint: None };
+        let subscriber = build(&config, &nowhere(), move || writer.clone(), false).unwrap();
         tracing::subscriber::with_default(subscriber, say);
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
@@ -111,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_refused_with_its_text() {
-        let config = LogConfig { format: LogFormat::Text, filter: "bailiwick=loud".to_owned() };
-        let refused = build(&config, stderr, false).map(|_| ()).unwrap_err();
+        let config = LogConfig { filter: "bailiwick=loud".to_owned(), ..LogConfig::default() };
+        let refused = build(&config, &nowhere(), stderr, false).map(|_| ()).unwrap_err();
         assert_eq!(refused.to_string(), "`log.filter` cannot be read: `bailiwick=loud`");
     }
 }

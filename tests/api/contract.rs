@@ -93,6 +93,9 @@ pub(crate) fn check(method: &Method, path: &str, reply: &Reply) {
     let documented = operation.about["responses"].get(status.to_string());
     let documented =
         documented.unwrap_or_else(|| panic!("{name} answers an undocumented {status}: {}", reply.text));
+    if *method == Method::HEAD {
+        return assert_eq!(reply.text, "", "{name} has a body");
+    }
     let media = reply.header("content-type");
     if media == "application/problem+json" {
         reply.assert_problem();
@@ -133,9 +136,10 @@ fn operation_of(method: &Method, path: &str) -> Option<Operation> {
     let fits = |template: &str| {
         let segments: Vec<&str> = template.split('/').collect();
         segments.len() == asked.len()
-            && segments.iter().zip(&asked).all(|(wanted, given)| {
-                wanted == given || (wanted.starts_with('{') && !given.is_empty())
-            })
+            && segments
+                .iter()
+                .zip(&asked)
+                .all(|(wanted, given)| wanted == given || (wanted.starts_with('{') && !given.is_empty()))
     };
     let paths = DOCUMENT["paths"].as_object().unwrap();
     let best = paths.keys().filter(|path| fits(path)).min_by_key(|path| path.matches('{').count())?;

@@ -53,13 +53,28 @@ pub(crate) fn forgeries(token: &str, jwk: &Value) -> Vec<(String, String)> {
     let (header, claims) = parts(token);
     let mut forged = Vec::new();
     for alg in [
-        json!("none"), json!("None"), json!("NONE"), json!("nOnE"), json!(""), json!(" none"), json!("none\0"),
-        json!(null), json!(0), json!(["none"]), json!("ES256"), json!("eddsa"), json!("RS256"), json!("Ed25519"),
+        json!("none"),
+        json!("None"),
+        json!("NONE"),
+        json!("nOnE"),
+        json!(""),
+        json!(" none"),
+        json!("none\0"),
+        json!(null),
+        json!(0),
+        json!(["none"]),
+        json!("ES256"),
+        json!("eddsa"),
+        json!("RS256"),
+        json!("Ed25519"),
     ] {
         for (kind, tail) in [("no", ""), ("its old", signature(token)), ("a zero", "AAAA")] {
             let mut header = header.clone();
             header["alg"] = alg.clone();
-            forged.push((format!("alg {alg}, {kind} signature"), format!("{}.{tail}", signed_part(&header, &claims))));
+            forged.push((
+                format!("alg {alg}, {kind} signature"),
+                format!("{}.{tail}", signed_part(&header, &claims)),
+            ));
         }
     }
     let mut without = header.clone();
@@ -72,9 +87,15 @@ pub(crate) fn forgeries(token: &str, jwk: &Value) -> Vec<(String, String)> {
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{pem_body}\n-----END PUBLIC KEY-----\n");
     let mut symmetric = header.clone();
     symmetric["alg"] = json!("HS256");
-    for (form, key) in [("raw", raw), ("PEM", pem.into_bytes()), ("JWK", jwk.to_string().into_bytes()), ("empty", Vec::new())] {
+    for (form, key) in [
+        ("raw", raw),
+        ("PEM", pem.into_bytes()),
+        ("JWK", jwk.to_string().into_bytes()),
+        ("empty", Vec::new()),
+    ] {
         forged.push((format!("HS256 with the {form} public key"), hs256(&key, &symmetric, &claims)));
-        forged.push((format!("EdDSA header, HS256 with the {form} public key"), hs256(&key, &header, &claims)));
+        forged
+            .push((format!("EdDSA header, HS256 with the {form} public key"), hs256(&key, &header, &claims)));
     }
     forged.extend(by_a_stranger(&header, &claims));
     forged.extend(altered(token));
@@ -91,7 +112,14 @@ fn by_a_stranger(header: &Value, claims: &Value) -> Vec<(String, String)> {
         header
     };
     let kids = [
-        "../../etc/passwd", "/dev/null", "' OR 1=1--", "\0", "", "\u{1f511}", "unknown-kid", &"k".repeat(65),
+        "../../etc/passwd",
+        "/dev/null",
+        "' OR 1=1--",
+        "\0",
+        "",
+        "\u{1f511}",
+        "unknown-kid",
+        &"k".repeat(65),
         &"k".repeat(7_000),
     ];
     for kid in kids {
@@ -132,7 +160,10 @@ fn altered(token: &str) -> Vec<(String, String)> {
     ] {
         let mut claims = claims.clone();
         claims[claim] = value.clone();
-        forged.push((format!("{claim} {value}"), format!("{}.{}", signed_part(&header, &claims), signature(token))));
+        forged.push((
+            format!("{claim} {value}"),
+            format!("{}.{}", signed_part(&header, &claims), signature(token)),
+        ));
     }
     let cut = token.rsplit_once('.').unwrap().0;
     for (what, text) in [
@@ -143,7 +174,14 @@ fn altered(token: &str) -> Vec<(String, String)> {
         ("dots", "...".to_owned()),
         ("garbage", "\u{7f}garbage".replace('\u{7f}', "~")),
         ("deep nesting", format!("{}.{}.AAAA", BASE64.encode("[".repeat(5_000)), BASE64.encode("{}"))),
-        ("duplicate alg", format!("{}.{}.AAAA", BASE64.encode(r#"{"alg":"EdDSA","alg":"none","typ":"at+jwt"}"#), BASE64.encode("{}"))),
+        (
+            "duplicate alg",
+            format!(
+                "{}.{}.AAAA",
+                BASE64.encode(r#"{"alg":"EdDSA","alg":"none","typ":"at+jwt"}"#),
+                BASE64.encode("{}")
+            ),
+        ),
         ("too long", format!("{token}{}", "A".repeat(9_000))),
         ("upper case", token.to_uppercase()),
     ] {

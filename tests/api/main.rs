@@ -17,6 +17,8 @@ mod forge;
 mod auth;
 mod authorize;
 mod bad_input;
+#[cfg(feature = "enforce")]
+mod enforce;
 mod health;
 mod journeys;
 mod keys;

@@ -25,6 +25,7 @@ struct Stage {
     caller: Option<Actor>,
     locked: bool,
     other: Actor,
+    leaver: Actor,
     binding: String,
 }
 
@@ -44,11 +45,11 @@ impl Stage {
         for role in ["spare", "auditor"] {
             test.post("/v1/admin/roles", &root.token, json!({"name": role})).await.expect(201);
         }
-        let other = test.user("other").await;
+        let (other, leaver) = (test.user("other").await, test.user("leaver").await);
         let binding = test.grant(&root, &other, "auditor").await;
         let publish = json!({"files": files(EVERYONE)});
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
-        Some(Self { test, root, caller, locked: who == "locked", other, binding })
+        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -86,11 +87,17 @@ impl Stage {
             "register_user" => json!({"email": "new@example.com", "password": PASSWORD}),
             "create_login" => json!({"identifier": "other@example.com", "password": PASSWORD}),
             "refresh_session" => json!({"refresh_token": self.other.refresh}),
-            "end_session" => json!({"refresh_token": self.other.refresh}),
-            "change_password" => json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true}),
-            "complete_setup" => json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD}),
+            "end_session" => json!({"refresh_token": self.leaver.refresh}),
+            "change_password" => {
+                json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true})
+            }
+            "complete_setup" => {
+                json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD})
+            }
             "authorize" => json!({"action": "view", "resource": view}),
-            "publish_policy_version" => json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")}),
+            "publish_policy_version" => {
+                json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
+            }
             "activate_policy_version" => json!({"version": 1}),
             "roll_back_policy_version" => json!({"version": 1}),
             "create_role" => json!({"name": "made"}),
@@ -105,11 +112,36 @@ impl Stage {
         let user = |id: &str| json!({"type": "User", "id": id});
         let ask = "/v1/authorize";
         vec![
-            ("about someone else", "post", ask, json!({"action": "view", "resource": view, "principal": user(&self.other.id)})),
-            ("by someone's token", "post", ask, json!({"action": "view", "resource": view, "token": self.other.token})),
-            ("about the system store", "post", ask, json!({"policy_store": "system", "action": "readHealth", "resource": {"type": "Tenant", "id": "t"}})),
-            ("grant admin", "post", "/v1/admin/role-bindings", json!({"user_id": self.other.id, "role": "admin"})),
-            ("grant super_admin", "post", "/v1/admin/role-bindings", json!({"user_id": self.other.id, "role": "super_admin"})),
+            (
+                "about someone else",
+                "post",
+                ask,
+                json!({"action": "view", "resource": view, "principal": user(&self.other.id)}),
+            ),
+            (
+                "by someone's token",
+                "post",
+                ask,
+                json!({"action": "view", "resource": view, "token": self.other.token}),
+            ),
+            (
+                "about the system store",
+                "post",
+                ask,
+                json!({"policy_store": "system", "action": "readHealth", "resource": {"type": "Tenant", "id": "t"}}),
+            ),
+            (
+                "grant admin",
+                "post",
+                "/v1/admin/role-bindings",
+                json!({"user_id": self.other.id, "role": "admin"}),
+            ),
+            (
+                "grant super_admin",
+                "post",
+                "/v1/admin/role-bindings",
+                json!({"user_id": self.other.id, "role": "super_admin"}),
+            ),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
         ]
@@ -133,11 +165,19 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
         let reply = stage.attempt(operation.method, operation.path, stage.body(name)).await;
         assert!(reply.status.as_u16() < 500, "{who} {name}: {}", reply.text);
         if who == "anonymous" && operation.needs_token() {
-            assert_eq!((reply.status.as_u16(), &reply.body["code"]), (401, &json!("token_missing")), "{name}");
+            assert_eq!(
+                (reply.status.as_u16(), &reply.body["code"]),
+                (401, &json!("token_missing")),
+                "{name}"
+            );
         }
         if !operation.needs_token() {
             let wrong_token = reply.body["code"] == "setup_completed";
-            assert!(reply.status.is_success() || wrong_token, "{who} {name}: open operations refuse nobody: {}", reply.text);
+            assert!(
+                reply.status.is_success() || wrong_token,
+                "{who} {name}: open operations refuse nobody: {}",
+                reply.text
+            );
         }
         column.insert(format!("{} {}", operation.path, operation.method.to_uppercase()), cell(&reply));
     }

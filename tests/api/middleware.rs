@@ -22,7 +22,8 @@ use crate::{
 };
 
 fn get(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
-    let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     request.body(Body::empty()).unwrap()
 }
 

@@ -20,7 +20,12 @@ fn to_new() -> Value {
 
 async fn assert_dead(test: &TestApp, actor: &Actor) {
     let reply = test.whoami(&actor.token).await;
-    assert_eq!((reply.status.as_u16(), &reply.body["code"]), (401, &json!("token_revoked")), "{}", reply.text);
+    assert_eq!(
+        (reply.status.as_u16(), &reply.body["code"]),
+        (401, &json!("token_revoked")),
+        "{}",
+        reply.text
+    );
     assert_eq!(test.refresh(&actor.refresh).await.status, 401, "a refresh token of the old epoch works");
 }
 

@@ -24,8 +24,7 @@ pub(crate) fn files(policies: &str) -> Value {
 }
 
 pub(crate) const EVERYONE: &str = "@id(\"everyone\")\npermit (principal, action, resource);\n";
-pub(crate) const NOBODY: &str =
-    "@id(\"everyone\")\npermit (principal, action, resource);\n@id(\"nobody\")\nforbid (principal, action, resource);\n";
+pub(crate) const NOBODY: &str = "@id(\"everyone\")\npermit (principal, action, resource);\n@id(\"nobody\")\nforbid (principal, action, resource);\n";
 
 pub(crate) async fn publish(test: &TestApp, by: &Actor, store: &str, files: &Value) -> Reply {
     let path = format!("/v1/policy-stores/{store}/versions");

@@ -24,7 +24,8 @@ async fn bindings(test: &TestApp, by: &Actor, query: &str) -> Value {
 
 async fn super_admin_binding(test: &TestApp, root: &Actor, of: &Actor) -> String {
     let found = bindings(test, root, &format!("?user_id={}", of.id)).await;
-    let mut found = found["data"].as_array().unwrap().iter().filter(|binding| binding["role"] == "super_admin");
+    let mut found =
+        found["data"].as_array().unwrap().iter().filter(|binding| binding["role"] == "super_admin");
     found.next().unwrap()["id"].as_str().unwrap().to_owned()
 }
 

@@ -23,11 +23,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a request: see the module.
 pub(super) async fn envelope(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
-    let id = request_id(&app, &request);
+    let trusted = is_from_trusted_peer(&app, &request);
+    let id = request_id(&app, &request, trusted);
     request.extensions_mut().insert(RequestTag(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = info_span!("request", request_id = %id, %method, route);
+    #[cfg(feature = "otel")]
+    if trusted {
+        crate::telemetry::continue_trace(&span, request.headers());
+    }
     let started = Instant::now();
 
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -44,10 +49,13 @@ pub(super) async fn envelope(State(app): State<AppState>, mut request: Request, 
     response
 }
 
-/// A caller's own id is kept when a trusted proxy forwards it and it is harmless (R83).
-fn request_id(app: &AppState, request: &Request) -> String {
+fn is_from_trusted_peer(app: &AppState, request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let trusted = peer.is_some_and(|peer| is_trusted(peer, &app.config.server.trusted_proxies));
+    peer.is_some_and(|peer| is_trusted(peer, &app.config.server.trusted_proxies))
+}
+
+/// A caller's own id is kept when a trusted proxy forwards it and it is harmless (R83).
+fn request_id(app: &AppState, request: &Request, trusted: bool) -> String {
     let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match sent {
         Some(id) if trusted && is_harmless(id) => id.to_owned(),

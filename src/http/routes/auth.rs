@@ -184,9 +184,7 @@ pub(super) struct PasswordRequest {
 /// A password that does not meet the rules is a wrong value at its place in the body.
 pub(super) fn password_at(pointer: &'static str) -> impl FnOnce(AuthnError) -> Problem {
     move |error| match error {
-        AuthnError::Password(problem) => {
-            Problem::new(Code::PasswordTooWeak).at(pointer, problem.to_string())
-        }
+        AuthnError::Password(problem) => Problem::new(Code::PasswordTooWeak).at(pointer, problem.to_string()),
         other => other.into(),
     }
 }
@@ -227,13 +225,22 @@ async fn register_user(
         password: body.password,
     };
     let request_id = permit.actor().request_id;
-    Ok(match app.authn.register(TenantId::DEFAULT, &registration, request_id).await.map_err(password_at("/password"))? {
-        Registered::Accepted => (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response(),
-        Registered::Created(user) => {
-            let location = [(LOCATION, format!("/v1/users/{}", user.id))];
-            (StatusCode::CREATED, location, Json(UserBody::from(*user))).into_response()
-        }
-    })
+    Ok(
+        match app
+            .authn
+            .register(TenantId::DEFAULT, &registration, request_id)
+            .await
+            .map_err(password_at("/password"))?
+        {
+            Registered::Accepted => {
+                (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response()
+            }
+            Registered::Created(user) => {
+                let location = [(LOCATION, format!("/v1/users/{}", user.id))];
+                (StatusCode::CREATED, location, Json(UserBody::from(*user))).into_response()
+            }
+        },
+    )
 }
 
 /// Sign in

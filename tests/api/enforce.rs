@@ -1,18 +1,5 @@
 //! The enforcement library against the real server: a second service, protected by it, with real tokens, real
 //! keys and real decisions. No socket: the service's transport is the server's router.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
-)]
-
-#[expect(dead_code, reason = "shared with the tests of the API, which use all of it")]
-#[path = "api/app.rs"]
-mod app;
-#[path = "support/mod.rs"]
-mod support;
 
 use std::{
     sync::{
@@ -22,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use app::{Reply, TestApp, raw, send};
 use axum::{
     Extension, Router,
     body::Body,
@@ -37,8 +23,12 @@ use bailiwick::{
     },
     http::codes::Code,
 };
-use serde_json::Value;
-use support::Backend;
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Reply, TestApp, answer, raw, send},
+    support::Backend,
+};
 
 /// A second service, and the wire between it and the server.
 struct Service {
@@ -113,7 +103,11 @@ impl Service {
     }
 
     async fn get(&self, path: &str, token: Option<&str>) -> Reply {
-        send(&self.router, Method::GET, path, token, None).await
+        let mut request = Request::get(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        answer(&self.router, request.body(Body::empty()).unwrap()).await
     }
 
     fn fetches(&self) -> usize {
@@ -168,14 +162,14 @@ async fn the_service_refuses_what_the_server_refuses() {
     assert_eq!(service.fetches(), 1, "unknown keys are looked for once in 30 seconds");
     for value in ["Basic YTpi", "Bearer", &alice.token, "bearer\t"] {
         let request = Request::get("/who").header(header::AUTHORIZATION, value).body(Body::empty()).unwrap();
-        expect_problem(&raw(&service.router, request).await, Code::TokenInvalid);
+        expect_problem(&answer(&service.router, request).await, Code::TokenInvalid);
     }
     let bearer = format!("bearer {}", alice.token);
     let once = Request::get("/who").header(header::AUTHORIZATION, &bearer);
     let twice =
         Request::get("/who").header(header::AUTHORIZATION, &bearer).header(header::AUTHORIZATION, &bearer);
-    raw(&service.router, once.body(Body::empty()).unwrap()).await.expect(200);
-    expect_problem(&raw(&service.router, twice.body(Body::empty()).unwrap()).await, Code::TokenInvalid);
+    answer(&service.router, once.body(Body::empty()).unwrap()).await.expect(200);
+    expect_problem(&answer(&service.router, twice.body(Body::empty()).unwrap()).await, Code::TokenInvalid);
 }
 
 #[tokio::test]
@@ -226,7 +220,7 @@ async fn decisions_are_those_of_the_server() {
     expect_problem(&service.get("/may/levitate", Some(&alice.token)).await, Code::InternalError);
 
     // The token lives on for what is verified offline; a decision notices that its session has ended.
-    server.send(Method::POST, "/v1/auth/logout", Some(&alice.token), None).await;
+    server.post("/v1/auth/logout", &alice.token, json!({})).await.expect(204);
     service.get("/who", Some(&alice.token)).await.expect(200);
-    expect_problem(&service.get("/may/view", Some(&alice.token)).await, Code::SessionExpired);
+    expect_problem(&service.get("/may/view", Some(&alice.token)).await, Code::TokenRevoked);
 }
