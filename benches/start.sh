@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 server=
 trap '[ -n "$server" ] && kill -KILL "$server" 2>/dev/null; rm -rf "$folder"' EXIT
 
-free_port() { # asks the system, by way of the server itself, for ports that are free right now
+free_port() { # one on which nobody listens right now
     bash -c 'for p in $(shuf -i 20000-29999 -n 50); do (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; exit; }; done'
 }
 

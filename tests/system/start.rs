@@ -147,7 +147,7 @@ fn the_setup_token_works_once() {
 fn assert_spent(public: &Client, token: &str) {
     let mut other = setup(token);
     other["email"] = json!("mallory@example.com");
-    public.post("/v1/setup", &other).expect_problem(401, "setup_token_invalid");
+    public.post("/v1/setup", &other).expect_problem(409, "setup_completed");
 }
 
 #[test]
