@@ -9,8 +9,11 @@ use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::{Fault, Result, StorageError};
 
-/// How often a transaction is tried before its conflict is reported.
-const MAX_TRIES: u32 = 10;
+/// How often a transaction is tried before its conflict is reported. With the pauses below that is some
+/// four seconds of conflict after conflict: more means overload.
+const MAX_TRIES: u32 = 20;
+/// The longest pause between two tries is drawn from 2 to this power milliseconds.
+const MAX_PAUSE_POWER: u32 = 9;
 
 /// A transaction. Dropped without [`Tx::commit`] it leaves nothing behind.
 #[derive(Debug)]
@@ -109,6 +112,7 @@ pub async fn end<T, E: Retryable>(tx: Tx, done: Result<T, E>) -> Result<T, E> {
 pub fn again<T, E: Retryable>(done: &Result<T, E>, attempt: &mut u32) -> Option<Duration> {
     let error = done.as_ref().err()?.storage()?;
     *attempt += 1;
-    let spread = RandomState::new().hash_one(()) % (1 << *attempt.min(&mut 10)); // keep competitors apart
-    (error.fault() == Fault::Retry && *attempt < MAX_TRIES).then(|| Duration::from_millis(spread + 1))
+    let window = 1_u64 << (*attempt + 1).min(MAX_PAUSE_POWER);
+    let pause = RandomState::new().hash_one(()) % window; // at random: competitors must not meet again
+    (error.fault() == Fault::Retry && *attempt < MAX_TRIES).then(|| Duration::from_millis(pause + 1))
 }
