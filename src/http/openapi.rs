@@ -100,6 +100,10 @@ fn complete(operation: &mut Map<String, Value>) {
     if operation.get("security").is_some() {
         codes.extend(AUTHENTICATED);
     }
+    let parameters = operation.get("parameters").and_then(Value::as_array);
+    if parameters.is_some_and(|listed| listed.iter().any(|parameter| parameter["in"] == "path")) {
+        codes.push(Code::NotFound); // what cannot be an id
+    }
     if operation.contains_key("requestBody") {
         codes.extend(WITH_BODY);
     }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, EllipticCurve, Jwk, KeyAlgorithm, OctetKeyPairParameters,
+    OctetKeyPairType, PublicKeyUse, ThumbprintHash,
+};
 use zeroize::Zeroizing;
 
 use super::{TokenError, store::KeyRow};
@@ -12,18 +15,6 @@ use crate::{
     base::{Digest32, Entropy, SealingKey},
     jws::{ALGORITHM, VerifyingKey},
 };
-
-/// A public Ed25519 key as JWK (RFC 8037 §2).
-#[derive(Debug, Serialize, Deserialize)]
-struct PublicJwk {
-    kty: String,
-    crv: String,
-    x: String,
-    #[serde(rename = "use")]
-    usage: String,
-    alg: String,
-    kid: String,
-}
 
 /// A key in memory, parsed.
 pub(super) struct Key {
@@ -105,34 +96,31 @@ impl Ring {
 /// Errors: [`TokenError::Entropy`] when there is no randomness.
 pub(super) fn generate(sealing: &SealingKey, entropy: &dyn Entropy) -> Result<KeyRow, TokenError> {
     let seed = Zeroizing::new(entropy.bytes::<32>()?);
-    let pair = Ed25519KeyPair::from_seed_unchecked(&*seed)
-        .map_err(|_| TokenError::KeyUnusable { kid: "new".to_owned() })?;
-    let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key());
-    let kid = thumbprint(&x);
-    let jwk = PublicJwk {
-        kty: "OKP".to_owned(),
-        crv: "Ed25519".to_owned(),
-        x,
-        usage: "sig".to_owned(),
-        alg: ALGORITHM.to_owned(),
-        kid: kid.clone(),
-    };
+    let unusable = || TokenError::KeyUnusable { kid: "new".to_owned() };
+    let pair = Ed25519KeyPair::from_seed_unchecked(&*seed).map_err(|_| unusable())?;
+    let jwk = public_jwk(BASE64_URL_SAFE_NO_PAD.encode(pair.public_key())).ok_or_else(unusable)?;
+    let kid = jwk.common.key_id.clone().ok_or_else(unusable)?;
     Ok(KeyRow {
         private_sealed: sealing.seal(&place(&kid), &*seed, entropy)?,
-        public_jwk: serde_json::to_string(&jwk).unwrap_or_default(),
+        public_jwk: serde_json::to_string(&jwk).map_err(|_| unusable())?,
         alg: ALGORITHM.to_owned(),
         state: "active".to_owned(),
         kid,
     })
 }
 
-/// The thumbprint of the Ed25519 key whose base64url form is `x`.
-///
-/// Source: RFC 7638 §3 with the members of RFC 8037 §2.
-#[must_use]
-pub fn thumbprint(x: &str) -> String {
-    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-    BASE64_URL_SAFE_NO_PAD.encode(Digest32::of(canonical).as_bytes())
+/// The public Ed25519 key whose base64url form is `x` as JWK (RFC 8037 §2), named by its thumbprint (RFC 7638).
+fn public_jwk(x: String) -> Option<Jwk> {
+    let common = CommonParameters {
+        public_key_use: Some(PublicKeyUse::Signature),
+        key_algorithm: Some(KeyAlgorithm::EdDSA),
+        ..CommonParameters::default()
+    };
+    let key =
+        OctetKeyPairParameters { key_type: OctetKeyPairType::OctetKeyPair, curve: EllipticCurve::Ed25519, x };
+    let mut jwk = Jwk { common, algorithm: AlgorithmParameters::OctetKeyPair(key) };
+    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).ok()?);
+    Some(jwk)
 }
 
 /// What the sealed private part of key `kid` is bound to.
@@ -142,21 +130,23 @@ fn place(kid: &str) -> String {
 
 /// Opens one stored key, if its parts belong together.
 fn open(row: &KeyRow, sealing: &SealingKey) -> Option<Key> {
-    let jwk: PublicJwk = serde_json::from_str(&row.public_jwk).ok()?;
-    let x = BASE64_URL_SAFE_NO_PAD.decode(&jwk.x).ok().filter(|x| x.len() == 32)?;
+    let jwk: Jwk = serde_json::from_str(&row.public_jwk).ok()?;
+    let AlgorithmParameters::OctetKeyPair(key) = &jwk.algorithm else { return None };
+    let x = BASE64_URL_SAFE_NO_PAD.decode(&key.x).ok().filter(|x| x.len() == 32)?;
     let seed = Zeroizing::new(sealing.open(&place(&row.kid), &row.private_sealed).ok()?);
     let pair = Ed25519KeyPair::from_seed_and_public_key(&seed, &x).ok()?;
-    let public = VerifyingKey::from_base64url(&jwk.x)?;
-    (thumbprint(&jwk.x) == row.kid).then(|| Key { kid: row.kid.clone(), pair, public })
+    let public = VerifyingKey::from_base64url(&key.x)?;
+    let named = jwk.thumbprint(ThumbprintHash::SHA256).is_ok_and(|thumbprint| thumbprint == row.kid);
+    named.then(|| Key { kid: row.kid.clone(), pair, public })
 }
 
 fn document(rows: &[KeyRow]) -> JwkSet {
-    let mut keys: Vec<PublicJwk> = rows
+    let mut keys: Vec<Jwk> = rows
         .iter()
         .filter(|row| row.alg == ALGORITHM)
         .filter_map(|row| serde_json::from_str(&row.public_jwk).ok())
         .collect();
-    keys.sort_by(|left, right| left.kid.cmp(&right.kid));
+    keys.sort_by(|left, right| left.common.key_id.cmp(&right.common.key_id));
     let json = serde_json::json!({ "keys": keys }).to_string();
     let etag = format!("\"{:.16}\"", Digest32::of(&json).to_string());
     JwkSet { json: json.into(), etag: etag.into() }

@@ -24,6 +24,6 @@ mod verify;
 
 pub use crate::jws::Audience;
 pub use error::TokenError;
-pub use keys::{JwkSet, thumbprint};
+pub use keys::JwkSet;
 pub use model::{AccessClaims, AccessSubject, AccessToken, CLIENT, TokenSettings};
 pub use service::TokenService;

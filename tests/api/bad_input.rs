@@ -70,6 +70,9 @@ fn sample(operation: &Operation) -> Value {
     if body.get("refresh_token").is_some() {
         body["refresh_token"] = json!(with_checksum("bwk_rt_AAAAAAAAAAAAAAAAAAAAAA.000001"));
     }
+    if body.get("token").is_some() {
+        body["token"] = Value::Null; // it would be found wrong before the rest
+    }
     if body.get("current_password").is_some() {
         body["current_password"] = json!(PASSWORD);
     }
@@ -282,7 +285,7 @@ both! {
     async fn odd_texts_and_numbers_break_nothing(backend: Backend) {
         let Some(target) = Target::new(backend).await else { return };
         let long = "x".repeat(50_000);
-        let odd = ["", " ", "\u{0}", "a\u{0}b", "\u{1}\u{7f}", "\u{fffe}\u{feff}\u{202e}", "' OR 1=1--", "${jndi:x}", "../../etc/passwd", &long];
+        let odd = ["", " ", "\u{0}", "a\u{0}b", "\u{1}\u{7f}", "\u{fffe}\u{feff}\u{202e}", "' OR 1=1--", "${jndi:x}", "../../etc", &long];
         let numbers = ["-1", "0", "1.5", "1e400", "-1e400", "9223372036854775808", "99999999999999999999999999", "1e2", "-0"];
         for operation in with_bodies() {
             for (pointer, schema) in members(&operation) {
@@ -313,7 +316,7 @@ both! {
         let Some(target) = Target::new(backend).await else { return };
         let odd = [
             "%00", "%ff%fe", "a%00b", "..%2f..%2fetc%2fpasswd", "%27%20OR%201=1--", "%F0%9F%A6%80", "%2e%2e", "%", "%zz", "'", "-1",
-            "99999999999999999999", "1%20", "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "SES_019AA2C5B8F07D3C9F0B6F2F3C1D9E47", "~", "*",
+            "99999999999999999999", "1%20", "usr.019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "SES_019AA2C5B8F07D3C9F0B6F2F3C1D9E47", "~", "*",
             &"a".repeat(5_000),
         ];
         let mut tried = 0;

@@ -104,7 +104,7 @@ both! {
         test.try_login("root@example.com", PASSWORD).await.expect_problem(503, "store_unavailable");
 
         let logged = logged();
-        assert!(logged.contains("request answered") && logged.contains("TRACE"), "the recorder records");
+        assert!(logged.contains("request answered") && logged.contains("DEBUG"), "the recorder records");
         for secret in secrets {
             for spelling in spellings(&secret) {
                 let at = logged.find(&spelling);

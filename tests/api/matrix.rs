@@ -25,6 +25,7 @@ struct Stage {
     caller: Option<Actor>,
     locked: bool,
     other: Actor,
+    leaver: Actor,
     binding: String,
 }
 
@@ -44,11 +45,11 @@ impl Stage {
         for role in ["spare", "auditor"] {
             test.post("/v1/admin/roles", &root.token, json!({"name": role})).await.expect(201);
         }
-        let other = test.user("other").await;
+        let (other, leaver) = (test.user("other").await, test.user("leaver").await);
         let binding = test.grant(&root, &other, "auditor").await;
         let publish = json!({"files": files(EVERYONE)});
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
-        Some(Self { test, root, caller, locked: who == "locked", other, binding })
+        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -86,7 +87,7 @@ impl Stage {
             "register_user" => json!({"email": "new@example.com", "password": PASSWORD}),
             "create_login" => json!({"identifier": "other@example.com", "password": PASSWORD}),
             "refresh_session" => json!({"refresh_token": self.other.refresh}),
-            "end_session" => json!({"refresh_token": self.other.refresh}),
+            "end_session" => json!({"refresh_token": self.leaver.refresh}),
             "change_password" => {
                 json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true})
             }

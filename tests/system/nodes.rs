@@ -3,6 +3,7 @@
 use std::{thread, time::Duration};
 
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -23,12 +24,21 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// A store that is small, so that what is measured is the way between the nodes.
 const STORE: &str = "/v1/policy-stores/doors";
 
-/// Settings that two nodes share: a database, secrets, and a Redis prefix of their own. None when a
+/// A database without any table.
+async fn empty_postgres(server: &str) -> String {
+    let url = fresh_postgres(server).await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    url
+}
+
+/// Settings that two nodes share: an empty database, secrets, and a Redis prefix of their own. None when a
 /// service is not there, which has been said.
 pub(crate) fn shared_settings() -> Option<Vec<(&'static str, String)>> {
     let (postgres, redis) = (postgres_url()?, redis_url()?);
     Some(vec![
-        ("storage.postgres_url", Runtime::new().unwrap().block_on(fresh_postgres(&postgres))),
+        ("storage.postgres_url", Runtime::new().unwrap().block_on(empty_postgres(&postgres))),
         ("redis.url", redis),
         ("redis.prefix", format!("test:{}:", unique())),
         // The default of 50 ms is for a server that has a processor to itself.

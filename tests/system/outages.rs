@@ -1,6 +1,9 @@
 //! Threat T36: the database goes away and comes back.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -65,7 +68,7 @@ fn t36_without_the_database_the_answer_is_come_back_later() {
 
 /// Neither a 401, which would sign people out, nor an allow, nor a 500, nor a wait.
 fn come_back_later(public: &Client, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let reply = public.try_send(method, path, token, body).unwrap();
     let took = began.elapsed();
     assert_eq!(reply.status, 503, "{method} {path}: {}", reply.text);
@@ -83,4 +86,71 @@ fn recovers(server: &Server, token: &str) {
     });
     println!("recovered after {took:?}");
     wait::until_true("the server is ready", RECOVERY, || server.admin.get("/readyz").status == 200);
+}
+
+/// The wire to the database carries nothing any more, and nobody is told: worse than a server that is down.
+#[test]
+fn t36_a_database_that_falls_silent_is_given_up_and_found_again() {
+    let _turn = Turn::alone();
+    let Some(mut settings) = shared_settings() else { return };
+    let (_, url) = settings.iter_mut().find(|(key, _)| *key == "storage.postgres_url").unwrap();
+    let wire = Wire::to(place(url));
+    *url = wire.url(url);
+    let server = installation(&settings, &[("server.request_timeout_secs", "5".to_owned())]).start();
+    let alice = server.public.user("alice");
+
+    wire.silence();
+    for _ in 0..2 {
+        thread::scope(|scope| {
+            for _ in 0..12 {
+                scope.spawn(|| {
+                    let reply = server.public.may_view_handbook(&alice.token);
+                    assert_eq!(reply.status, 503, "{}", reply.text);
+                });
+            }
+        });
+    }
+    server.admin.get("/readyz").expect(503);
+    server.admin.get("/healthz").expect(200);
+
+    wire.mend();
+    recovers(&server, &alice.token);
+    server.public.login("alice@example.com");
+    // Every place in the pool is of use again, not only one.
+    thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| server.public.may_view_handbook(&alice.token).expect(200));
+        }
+    });
+}
+
+/// Threat T35: a Redis that takes its time costs callers almost none.
+#[test]
+fn t35_a_redis_that_falls_silent_holds_nobody_up() {
+    let _turn = Turn::alone();
+    let Some(mut settings) = shared_settings() else { return };
+    let (_, url) = settings.iter_mut().find(|(key, _)| *key == "redis.url").unwrap();
+    let wire = Wire::to(place(url));
+    *url = wire.url(url);
+    let server = installation(&settings, &[("redis.timeout_ms", "50".to_owned())]).start();
+    let alice = server.public.user("alice");
+
+    wire.silence();
+    for _ in 0..50 {
+        let began = Instant::now();
+        assert_eq!(server.public.may_view_handbook(&alice.token).expect(200)["decision"], "allow");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+    let fresh = server.public.login("alice@example.com");
+    server
+        .public
+        .send("DELETE", &format!("/v1/sessions/{}", fresh.session), Some(&alice.token), None)
+        .expect(204);
+    server.public.get_as(&fresh.token, "/v1/users/me").expect_problem(401, "token_revoked");
+    assert_eq!(server.admin.get("/readyz").expect(200)["status"], "ready");
+
+    wire.mend();
+    wait::until_true("the bus is found again", RECOVERY, || {
+        server.admin.get("/readyz").expect(200)["bus"] == "ok"
+    });
 }

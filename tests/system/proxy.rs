@@ -3,7 +3,10 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -18,6 +21,8 @@ pub(crate) struct Wire {
 struct State {
     fate: Fate,
     live: Vec<TcpStream>,
+    /// Whether the live connections have fallen silent; a new flag for those that come after them.
+    silent: Arc<AtomicBool>,
     over: bool,
 }
 
@@ -28,6 +33,8 @@ enum Fate {
     Carried,
     /// Closed at once, as by a server that is down.
     Refused,
+    /// Open and dead, as behind a firewall that drops packets.
+    Silent,
 }
 
 impl Wire {
@@ -59,14 +66,24 @@ impl Wire {
     pub(crate) fn cut(&self) {
         let mut state = self.state.lock().unwrap();
         state.fate = Fate::Refused;
+        state.silent = Arc::default();
         for stream in state.live.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Carries again.
+    /// Lets every connection, and each new one, stay open and carry nothing, for ever.
+    pub(crate) fn silence(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.fate = Fate::Silent;
+        state.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Carries new connections again. Those that fell silent stay so: nobody tells their ends.
     pub(crate) fn mend(&self) {
-        self.state.lock().unwrap().fate = Fate::Carried;
+        let mut state = self.state.lock().unwrap();
+        state.fate = Fate::Carried;
+        state.silent = Arc::default();
     }
 }
 
@@ -92,27 +109,31 @@ fn carry(stream: TcpStream, target: SocketAddr, state: &Arc<Mutex<State>>) {
     let Ok(far) = TcpStream::connect(target) else { return };
     let _ = (stream.set_nodelay(true), far.set_nodelay(true));
     let ends = [(&stream, &far), (&far, &stream)].map(|(from, to)| (from.try_clone(), to.try_clone()));
-    {
+    let silent = {
         let mut state = state.lock().unwrap();
         if state.fate == Fate::Refused {
             return; // cut while it was made
         }
         state.live.extend([stream, far]);
-    }
+        if state.fate == Fate::Silent { Arc::new(AtomicBool::new(true)) } else { Arc::clone(&state.silent) }
+    };
     for (from, to) in ends {
         let (Ok(from), Ok(to)) = (from, to) else { return };
-        thread::spawn(move || copy(from, to));
+        let silent = Arc::clone(&silent);
+        thread::spawn(move || copy(from, to, &silent));
     }
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream) {
+fn copy(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
     let mut part = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut part) {
-        if to.write_all(&part[..count]).is_err() {
+        if !silent.load(Ordering::SeqCst) && to.write_all(&part[..count]).is_err() {
             break;
         }
     }
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+    if !silent.load(Ordering::SeqCst) {
+        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+    }
 }
 
 #[test]
@@ -150,5 +171,12 @@ fn carries_until_it_is_cut() {
     assert!(!talk(&mut stream));
     assert!(!talk(&mut TcpStream::connect(wire.address).unwrap()));
     wire.mend();
+    let mut stream = TcpStream::connect(wire.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+    assert!(talk(&mut stream));
+    wire.silence();
+    assert!(!talk(&mut stream));
+    wire.mend();
+    assert!(!talk(&mut stream), "what fell silent stays so");
     assert!(talk(&mut TcpStream::connect(wire.address).unwrap()));
 }

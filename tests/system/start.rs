@@ -1,13 +1,17 @@
 //! `bailiwick serve` on an empty folder, again on the same one, and where it must refuse.
 
-use std::{collections::BTreeSet, fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    collections::BTreeSet, fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, process::Stdio,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, Reply},
-    server::{Installation, Server, setup},
+    client::{Client, PASSWORD, Reply},
+    server::{Installation, PROGRAM, ROOT, Server, setup},
     turn::Turn,
+    wait,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -55,7 +59,7 @@ fn an_empty_folder_becomes_a_server() {
     let log = server.log();
     let setup_token = server.setup_token.as_deref().unwrap();
     assert!(!log.contains(setup_token), "the set-up token is on standard output only");
-    assert!(!log.contains(crate::client::PASSWORD) && !log.contains(&root.token));
+    assert!(!log.contains(PASSWORD) && !log.contains(&root.token));
 }
 
 /// Threat T51.
@@ -156,7 +160,7 @@ fn a_setup_token_that_nobody_used_outlives_a_restart() {
     let second = installation.start();
     assert_eq!(second.setup_token, None, "it was printed once; only its digest is known");
     second.public.post("/v1/setup", &setup(&token)).expect(201);
-    second.public.login(crate::server::ROOT);
+    second.public.login(ROOT);
 }
 
 #[test]
@@ -243,5 +247,53 @@ fn every_answer_has_an_id_and_says_nothing_of_the_program() {
         assert!(reply.headers["x-request-id"].to_str().unwrap().starts_with("req_"));
         assert_eq!(reply.headers["x-content-type-options"], "nosniff");
         assert!(!reply.headers.contains_key("server") && !reply.headers.contains_key("x-powered-by"));
+    }
+}
+
+#[test]
+fn the_command_line_works_beside_a_server() {
+    let _turn = Turn::shared();
+    let installation = Installation::new(&[]);
+    let server = installation.start();
+    let health = |url: &str| {
+        let url = format!("{url}/readyz");
+        installation.command(PROGRAM).args(["health", "--url", &url]).output().unwrap().status.code()
+    };
+    assert_eq!(health(&server.admin.url), Some(0));
+    assert_eq!(health(&server.public.url), Some(1), "the public listener knows nothing of health");
+
+    fs::write(installation.folder().join("password"), format!("{PASSWORD}\n")).unwrap();
+    let create = ["admin", "create", "--email", ROOT, "--password-file", "password"];
+    let made = installation.command(PROGRAM).args(create).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let root = server.public.login(ROOT);
+    server.public.get_as(&root.token, "/v1/policy-stores").expect(200);
+    let token = server.setup_token.as_deref().unwrap();
+    assert_spent(&server.public, token);
+}
+
+/// Whatever a start had come to when it was killed, the next one takes it up.
+#[test]
+fn a_start_that_was_cut_short_is_taken_up_again() {
+    let _turn = Turn::shared();
+    for sign in ["", "master.key", "bailiwick.db", "bailiwick.db-wal"] {
+        let installation = Installation::new(&[]);
+        let path = installation.data().join(sign);
+        let mut process = installation.command(PROGRAM).arg("serve").stdout(Stdio::null()).spawn().unwrap();
+        wait::until_true(sign, Duration::from_mins(1), || {
+            path.exists() || process.try_wait().unwrap().is_some()
+        });
+        process.kill().unwrap();
+        process.wait().unwrap();
+
+        let server = installation.start();
+        server.admin.get("/readyz").expect(200);
+        let root = server.administrator();
+        let stores = server.public.get_as(&root.token, "/v1/policy-stores").expect(200);
+        let active: Vec<_> =
+            stores["data"].as_array().unwrap().iter().map(|store| &store["active_version"]).collect();
+        assert_eq!(active, [&json!(1), &json!(1)], "{sign}: {stores}");
+        assert_eq!(mode(&installation.data()), 0o700);
+        assert_eq!(mode(&installation.data().join("master.key")), 0o600);
     }
 }

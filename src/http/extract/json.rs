@@ -123,16 +123,18 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let reader = &mut serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
         let pointer = pointer(error.path());
-        refuse(error.inner(), pointer)
+        refuse(error.inner(), pointer, bytes)
     })?;
-    reader.end().map_err(|error| refuse(&error, String::new()))?;
+    reader.end().map_err(|error| refuse(&error, String::new(), bytes))?;
     Ok(parsed)
 }
 
-fn refuse(error: &serde_json::Error, mut pointer: String) -> Problem {
+fn refuse(error: &serde_json::Error, mut pointer: String, bytes: &[u8]) -> Problem {
     let text = error.to_string();
     let (message, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
-    if error.classify() != serde_json::error::Category::Data {
+    // A null in the place of a word, a number out of range and deep nesting are syntax errors to serde_json.
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    if error.classify() != serde_json::error::Category::Data && !is_json() {
         let place = format!("{message} at line {}, column {}", error.line(), error.column());
         return Problem::new(Code::MalformedJson).detail(place);
     }

@@ -21,7 +21,10 @@ pub(in crate::http) enum Audience {
 
 /// Puts the router behind all of them.
 pub(in crate::http) fn wrap(router: Router<AppState>, app: &AppState, audience: Audience) -> Router {
-    let mut router = router.layer(from_fn_with_state(app.clone(), deadline::limit));
+    let mut router =
+        router.layer(from_fn_with_state(app.clone(), deadline::limit)).layer(CatchPanicLayer::custom(
+            |_panic| axum::response::IntoResponse::into_response(Problem::new(Code::InternalError)),
+        ));
     if let Some(cors) = cors(&app.config.server.cors_origins) {
         router = router.layer(cors);
     }
@@ -30,9 +33,6 @@ pub(in crate::http) fn wrap(router: Router<AppState>, app: &AppState, audience: 
     }
     router
         .layer(from_fn_with_state(app.clone(), headers::secure))
-        .layer(CatchPanicLayer::custom(|_panic| {
-            axum::response::IntoResponse::into_response(Problem::new(Code::InternalError))
-        }))
         .layer(from_fn_with_state(app.clone(), envelope::envelope))
         .with_state(app.clone())
 }

@@ -163,16 +163,18 @@ async fn authorize(
     let resource = EntityRef::new("PolicyStore", store.as_str());
     let permit = caller.permit::<Authorize>(&app, resource.clone()).await?;
     let subject = subject(&app, &permit.user, body.token.as_ref()).await?;
-    let own = EntityRef::new(app.authorize.user_type(&store), permit.user.user_id.to_string());
-    let principal = body
-        .principal
-        .unwrap_or_else(|| EntityRef { id: subject.user_id.to_string(), ..own.clone() }.to_value());
-    if entity_uid(&principal, "/principal").ok() != entity_uid(&own.to_value(), "").ok() {
+    let named = |user: &UserCaller| EntityRef::new(app.authorize.user_type(&store), user.user_id.to_string());
+    let principal = body.principal.unwrap_or_else(|| named(&subject).to_value());
+    let is_about =
+        |user: &UserCaller| entity_uid(&principal, "").ok() == entity_uid(&named(user).to_value(), "").ok();
+    if !is_about(&permit.user) {
         caller.permit::<AuthorizeOthers>(&app, resource.clone()).await?;
     }
     if body.explain {
         caller.permit::<Explain>(&app, resource).await?;
     }
+    // How somebody signed in says nothing about anybody else.
+    let server = caller.client.server_context(is_about(&subject).then_some(&subject));
     let ask = Ask {
         store: Some(store.clone()),
         principal,
@@ -181,7 +183,7 @@ async fn authorize(
         context: body.context,
         entities: body.entities,
         explain: body.explain,
-        server: caller.client.server_context(Some(&subject)),
+        server,
     };
     Ok(Json(app.authorize.check(permit.tenant(), ask).await?.into()))
 }
