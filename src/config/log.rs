@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn a_collector_has_a_plain_address() {
         assert_eq!(refused("http://127.0.0.1:4318"), None);
-        for wrong in ["", "127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces", "http://user:secret@collector"] {
+        for wrong in ["", "127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces", "http://user:secret@collector"]
+        {
             assert!(refused(wrong).is_some(), "{wrong}");
         }
         assert!(refused("https://collector").unwrap().contains("TLS is not spoken"));
