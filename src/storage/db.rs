@@ -16,6 +16,8 @@ use super::{Result, Sql, Tx};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is trusted before it is pinged: a restarted server drops them all.
 const TRUST_IDLE: Duration = Duration::from_secs(1);
+/// How long a connection may take to show that it lives, where it is asked.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// How long a statement may run on Postgres before the server ends it.
 const STATEMENT_TIMEOUT: &str = "15s";
 
@@ -58,12 +60,21 @@ fn pool<D: Database>(size: u32) -> PoolOptions<D> {
         .test_before_acquire(false) // a round trip each time; the hook asks only the long idle
         .before_acquire(|connection: &mut D::Connection, meta| {
             Box::pin(async move {
-                if meta.idle_for > TRUST_IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
+                if meta.idle_for > TRUST_IDLE { show_life(connection).await } else { Ok(true) }
             })
         })
+}
+
+/// Asks a connection to answer in time. A network that drops packets tells nobody that it does: without
+/// a limit the wait is TCP's, many minutes, and the connection's place in the pool is lost meanwhile.
+///
+/// Without TLS the place is free at once then; sqlx 0.9 ends a TLS connection by waiting for the other
+/// side's farewell, so there TCP's time still rules.
+async fn show_life<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
 }
 
 impl Db {
@@ -94,7 +105,9 @@ impl Db {
         let connect = PgConnectOptions::from_str(options.url.expose_secret())?
             .application_name("bailiwick")
             .options([("statement_timeout", STATEMENT_TIMEOUT)]);
-        Ok(Self::Postgres(pool(options.connections).connect_with(connect).await?))
+        // sqlx asks a connection that comes back as well, but waits for ever; this is asked first.
+        let pool = pool(options.connections).after_release(|connection, _| Box::pin(show_life(connection)));
+        Ok(Self::Postgres(pool.connect_with(connect).await?))
     }
 
     /// The name of the database kind: `sqlite` or `postgres`.
