@@ -1,7 +1,6 @@
 //! Traces reach a collector, and nothing secret with them. A process of its own: the log is set up once in it.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
 )]
 

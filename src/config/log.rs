@@ -50,3 +50,33 @@ impl LogConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn refused(endpoint: &str) -> Option<String> {
+        let mut config = Config::default();
+        config.log.otlp_endpoint = Some(endpoint.to_owned());
+        config.validate().err().map(|error| error.to_string())
+    }
+
+    #[cfg(not(feature = "otel"))]
+    #[test]
+    fn a_collector_is_refused_by_a_build_that_would_ignore_it() {
+        let problem = refused("http://127.0.0.1:4318").unwrap();
+        assert!(problem.contains("`log.otlp_endpoint`"), "{problem}");
+        assert!(problem.contains("this build is without the feature `otel`"), "{problem}");
+    }
+
+    #[cfg(feature = "otel")]
+    #[test]
+    fn a_collector_has_a_plain_address() {
+        assert_eq!(refused("http://127.0.0.1:4318"), None);
+        for wrong in ["", "127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces", "http://user:secret@collector"]
+        {
+            assert!(refused(wrong).is_some(), "{wrong}");
+        }
+        assert!(refused("https://collector").unwrap().contains("TLS is not spoken"));
+    }
+}

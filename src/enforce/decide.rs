@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, pin::Pin, sync::Arc};
 
 use http::{
-    Method, Request, Response, StatusCode, Uri,
+    HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde::Deserialize;
@@ -150,10 +150,13 @@ impl DecisionClient {
     pub async fn guard(&self, bearer: &Bearer, question: &Question) -> Result<Allowed, NotAllowed> {
         let unavailable = |error: Cause| NotAllowed::Unavailable(error);
         let body = serde_json::to_string(question).map_err(|error| unavailable(error.into()))?;
+        let mut credentials = HeaderValue::try_from(format!("Bearer {}", bearer.expose()))
+            .map_err(|_| NotAllowed::Unauthenticated)?; // no token has such characters
+        credentials.set_sensitive(true); // clients that log headers leave it out
         let request = Request::builder()
             .method(Method::POST)
             .uri(self.uri.clone())
-            .header(AUTHORIZATION, format!("Bearer {}", bearer.expose()))
+            .header(AUTHORIZATION, credentials)
             .header(CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|error| unavailable(error.into()))?;
