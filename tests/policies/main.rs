@@ -1,7 +1,6 @@
 //! The engine: the shipped stores, equality with Cedar, and what the compiler finds.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"

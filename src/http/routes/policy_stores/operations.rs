@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::bodies::{
-    ActivateRequest, ActivationBody, PublishRequest, PublishedBody, RollbackRequest, StatusBody, StoreList,
-    VersionBody, VersionPage, activation_sample, version_sample,
+use super::{
+    status::{StatusBody, StoreList},
+    versions::{
+        ActivateRequest, ActivationBody, PublishRequest, PublishedBody, RollbackRequest, VersionBody,
+        VersionPage, activation_sample, version_sample,
+    },
 };
-
 use crate::{
     http::{
         actions::{

@@ -1,0 +1,163 @@
+//! Requests and answers of the tag.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::{authn::SignedIn, http::state::AppState};
+
+/// Who signs up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterRequest {
+    /// E-mail address.
+    #[schema(example = "alice@example.com", max_length = 254)]
+    pub email: String,
+    /// At least 15 characters, any characters.
+    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
+    pub password: SecretString,
+    /// Name to sign in with beside the address.
+    #[schema(example = "alice")]
+    pub username: Option<String>,
+    /// Name to show.
+    #[schema(example = "Alice")]
+    pub name: Option<String>,
+}
+
+/// That the sign-up was taken, without saying whether the address was new (R12).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Accepted {
+    /// Always `accepted`.
+    #[schema(example = "accepted")]
+    pub status: &'static str,
+}
+
+/// What to sign in with.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginRequest {
+    /// E-mail address or user name.
+    #[schema(example = "alice@example.com")]
+    pub identifier: String,
+    /// The password.
+    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
+    pub password: SecretString,
+    /// The device, as the list of sessions shows it.
+    pub device: Option<DeviceRequest>,
+}
+
+/// A device as it describes itself.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeviceRequest {
+    /// Name to show in the list of sessions.
+    #[schema(example = "Alice's phone", max_length = 100)]
+    pub name: Option<String>,
+    /// Platform.
+    #[schema(example = "ios", max_length = 32)]
+    pub platform: Option<String>,
+}
+
+/// A pair of tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokenResponse {
+    /// JWT (RFC 9068) for the `Authorization` header.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…")]
+    pub access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Life of the access token, seconds.
+    #[schema(example = 900)]
+    pub expires_in: u64,
+    /// Opaque; good for one refresh, which answers its successor.
+    #[schema(example = "bwk_rt_…")]
+    pub refresh_token: String,
+    /// How often this session was refreshed, from 1.
+    #[schema(example = 1)]
+    pub token_version: i64,
+    /// The session that both belong to.
+    #[schema(example = "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub session_id: String,
+    /// The device that the session is bound to.
+    #[schema(example = "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    pub device_id: String,
+    /// The claims of the access token, for clients that do not read JWTs.
+    pub claims: Value,
+}
+
+impl TokenResponse {
+    pub(super) fn new(app: &AppState, signed_in: &SignedIn) -> Self {
+        let session = &signed_in.session;
+        Self {
+            access_token: signed_in.access.token.expose().to_owned(),
+            token_type: "Bearer",
+            expires_in: signed_in.access.expires_at.since(app.clock.now()).as_secs(),
+            refresh_token: signed_in.refresh.expose().to_owned(),
+            token_version: session.version,
+            session_id: session.id.to_string(),
+            device_id: session.device_id.to_string(),
+            claims: serde_json::to_value(&signed_in.access.claims).unwrap_or_default(),
+        }
+    }
+}
+
+/// A refresh token to trade in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefreshRequest {
+    /// The newest refresh token of the session.
+    #[schema(value_type = String, example = "bwk_rt_…")]
+    pub refresh_token: SecretString,
+}
+
+/// What to end.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogoutRequest {
+    /// Needed when the access token has expired.
+    #[schema(value_type = Option<String>, example = "bwk_rt_…")]
+    pub refresh_token: Option<SecretString>,
+    /// End every session of the user.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// Which sessions a password change ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RevokeScope {
+    /// Every one; the answer holds a fresh one when `keep_current` is set.
+    #[default]
+    All,
+    /// Every other one: the caller goes on with the fresh session in the answer.
+    Others,
+}
+
+/// A new password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordRequest {
+    /// The password until now.
+    #[schema(value_type = String, format = Password, example = "correct horse battery staple")]
+    pub current_password: SecretString,
+    /// The password from now on.
+    #[schema(value_type = String, format = Password, example = "another long pass phrase")]
+    pub new_password: SecretString,
+    /// Which sessions end.
+    #[serde(default)]
+    pub revoke: RevokeScope,
+    /// Whether the answer holds a fresh session for the caller.
+    #[serde(default)]
+    pub keep_current: bool,
+}
+
+pub(super) fn tokens_sample() -> Value {
+    json!({
+        "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…", "token_type": "Bearer", "expires_in": 900,
+        "refresh_token": "bwk_rt_…", "token_version": 1,
+        "session_id": "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "device_id": "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
+        "claims": { "sub": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "amr": ["pwd"], "roles": ["user"] },
+    })
+}
