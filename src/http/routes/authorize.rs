@@ -140,7 +140,10 @@ impl From<Answer> for AuthorizeResponse {
 /// 200 whatever the decision; every answer names the policy version that gave it. Asking about another
 /// principal than the caller, and `explain`, are permissions of their own.
 #[utoipa::path(
-    post, path = "/v1/authorize", tag = "authorize", request_body = AuthorizeRequest,
+    post, path = "/v1/authorize", tag = "authorize",
+    request_body(content = AuthorizeRequest, example = json!({
+        "action": "view", "resource": {"type": "Document", "id": "handbook"},
+    })),
     responses((status = OK, body = AuthorizeResponse, example = json!({
         "decision": "allow", "decision_id": "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "policy_store": "app",
         "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": [],
