@@ -1,7 +1,7 @@
 //! A snapshot: one compiled version of a store, ready to decide. Immutable and shared.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -98,7 +98,10 @@ impl Snapshot {
         let by_id = ids.zip(0_u32..).collect();
         let mut actions_by_name: HashMap<String, Vec<EntityUid>> = HashMap::new();
         let mut contexts = HashMap::new();
-        for action in parts.schema.actions() {
+        // What applies to nothing is a group: a word for policies, not something that can be asked about.
+        let applicable: HashSet<EntityUid> =
+            parts.schema.request_envs().map(|environment| environment.action().clone()).collect();
+        for action in parts.schema.actions().filter(|action| applicable.contains(*action)) {
             let name = action.id().unescaped().to_owned();
             actions_by_name.entry(name).or_default().push(action.clone());
             contexts.insert(action.clone(), context_shape(&parts.schema, action).unwrap_or_default());

@@ -79,6 +79,8 @@ fn a_wrong_request_is_refused_with_a_pointer() {
     wrong(with(user(), json!("same"), doc(), good()), "/action", UnknownAction); // two of that name
     wrong(with(user(), json!("fly"), doc(), good()), "/action", UnknownAction);
     wrong(with(user(), json!("Action::\"fly\""), doc(), good()), "/action", UnknownAction);
+    wrong(with(user(), json!("reads"), doc(), good()), "/action", UnknownAction); // a group
+    wrong(with(user(), json!("Action::\"reads\""), doc(), good()), "/action", UnknownAction);
     wrong(with(user(), json!(3), doc(), good()), "/action", Malformed);
     wrong(with(json!("User::u"), json!("view"), doc(), good()), "/principal", Malformed);
     wrong(with(json!({"type": "User"}), json!("view"), doc(), good()), "/principal/id", Malformed);

@@ -9,7 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::http::{
     codes::Code,
@@ -133,7 +136,8 @@ fn refuse(error: &serde_json::Error, mut pointer: String, bytes: &[u8]) -> Probl
     let text = error.to_string();
     let (message, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
     // A null in the place of a word, a number out of range and deep nesting are syntax errors to serde_json.
-    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    let is_json =
+        || std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
     if error.classify() != serde_json::error::Category::Data && !is_json() {
         let place = format!("{message} at line {}, column {}", error.line(), error.column());
         return Problem::new(Code::MalformedJson).detail(place);
