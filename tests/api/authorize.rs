@@ -159,7 +159,7 @@ both! {
             (with(handbook(), "action", json!("fly")), "unknown_action", "/action"),
             (with(handbook(), "action", json!("")), "unknown_action", "/action"),
             (with(handbook(), "action", json!({"type": "Action", "id": "fly"})), "unknown_action", "/action"),
-            (with(handbook(), "action", json!("readActions")), "unknown_type", "/principal"),
+            (with(handbook(), "action", json!("readActions")), "unknown_action", "/action"), // a group
             (with(handbook(), "action", json!({"type": "User", "id": "view"})), "unknown_action", "/action"),
             (with(handbook(), "action", json!(7)), "validation_failed", "/action"),
             (with(handbook(), "resource", json!({"type": "Spaceship", "id": "x"})), "unknown_type", "/resource"),

@@ -99,7 +99,6 @@ fn a_wrong_request_is_refused_with_a_pointer() {
     wrong(with(user(), json!("view"), json!("Dok::\"u\""), good()), "/resource", UnknownType);
     wrong(with(user(), json!("view"), user(), good()), "/resource", NotApplicable);
     wrong(with(user(), json!("view"), json!("Color::\"blue\""), good()), "/resource", UnknownType);
-    wrong(with(user(), json!("reads"), doc(), good()), "/principal", NotApplicable); // a group
     wrong(with(user(), json!("view"), doc(), json!([])), "/context", Malformed);
     wrong(with(user(), json!("view"), doc(), json!({})), "/context/mfa", Context);
     wrong(with(user(), json!("view"), doc(), json!({"mfa": "yes"})), "/context/mfa", Context);
