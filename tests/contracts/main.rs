@@ -21,6 +21,7 @@ mod policy;
 mod roles;
 mod schema;
 mod serve;
+mod session_news;
 mod sessions;
 mod storage;
 mod texts;
