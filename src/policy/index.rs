@@ -21,7 +21,7 @@ use cedar_policy::{
     ActionConstraint, Entities, EntityTypeName, EntityUid, Policy, PrincipalConstraint, ResourceConstraint,
 };
 
-use super::{EntitySlice, Query};
+use super::{EntitySlice, Query, engine::cedar::Entity};
 
 /// What a scope says of the principal or of the resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -94,8 +94,8 @@ impl Index {
 fn probes(entity: &EntityUid, slice: &EntitySlice) -> Vec<Key> {
     let own =
         [Key::Any, Key::Type(entity.type_name().clone()), Key::Eq(entity.clone()), Key::In(entity.clone())];
-    let above = slice.entities().ancestors(entity).into_iter().flatten();
-    own.into_iter().chain(above.map(|ancestor| Key::In(ancestor.clone()))).collect()
+    let above = slice.entity(entity.as_ref()).into_iter().flat_map(Entity::ancestors);
+    own.into_iter().chain(above.map(|ancestor| Key::In(ancestor.clone().into()))).collect()
 }
 
 /// For each action and action group: the actions in it, itself among them.

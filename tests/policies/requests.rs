@@ -158,11 +158,11 @@ fn the_server_adds_what_the_schema_declares() {
         "ip": {"__extn": {"fn": "ip", "arg": "10.1.2.3"}},
         "amr": ["pwd"],
     });
-    assert_eq!(query.context()["bailiwick"], expected);
+    assert_eq!(query.context().unwrap()["bailiwick"], expected);
     assert_eq!(snapshot.server_context_of(query.action()), ["amr", "client_id", "ip", "now"]);
     let edit = json!("Action::\"edit\"");
     let parts = RequestParts { action: &edit, context: None, ..parts };
-    assert_eq!(snapshot.query(parts, &server).unwrap().context(), &json!({}));
+    assert_eq!(snapshot.query(parts, &server).unwrap().context().unwrap(), json!({}));
     // What the schema requires and the server does not know is said, not made up.
     let parts = RequestParts { action: &view, context: Some(&context), ..parts };
     wrong(
@@ -171,7 +171,7 @@ fn the_server_adds_what_the_schema_declares() {
         QueryProblemKind::Context,
     );
     // Recorded as it was evaluated, and read back.
-    let parts = RequestParts { context: Some(query.context()), ..parts };
+    let parts = RequestParts { context: Some(&query.context().unwrap()), ..parts };
     assert_eq!(snapshot.query_as_given(parts).unwrap().context(), query.context());
 }
 

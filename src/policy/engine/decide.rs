@@ -1,11 +1,6 @@
 //! From candidates to a verdict.
 
-use cedar_policy_core::{
-    ast::{Expr, Literal, Policy, SlotEnv, Template, ValueKind},
-    evaluator::Evaluator,
-    extensions::Extensions,
-};
-
+use super::cedar::{Evaluator, Expr, Extensions, Literal, Loc, Policy, SlotEnv, Template, ValueKind};
 use crate::policy::{Determining, Effect, EntitySlice, PolicyError, Query, Snapshot, Verdict};
 
 /// A policy made ready: scope and clauses as one expression, with the values of its slots.
@@ -37,13 +32,13 @@ impl Program {
 /// Where a policy begins in the text that it was parsed from, in bytes.
 pub(in crate::policy) fn policy_offset(policy: &cedar_policy::Policy) -> Option<usize> {
     let policy: &Policy = policy.as_ref();
-    policy.loc().map(cedar_policy_core::parser::Loc::start)
+    policy.loc().map(Loc::start)
 }
 
 /// Where a template begins in the text that it was parsed from, in bytes.
 pub(in crate::policy) fn template_offset(template: &cedar_policy::Template) -> Option<usize> {
     let template: &Template = template.as_ref();
-    template.loc().map(cedar_policy_core::parser::Loc::start)
+    template.loc().map(Loc::start)
 }
 
 /// Decides, failing closed: as [`evaluate`], but an error in any forbid denies (policy-lifecycle.md §8).
@@ -68,8 +63,8 @@ pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verd
 
 /// The verdict as Cedar's, and whether a forbid erred. Policies are in the order of their ids.
 fn run(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> (Verdict, bool) {
-    let request = query.request().as_ref().clone();
-    let evaluator = Evaluator::new(request, slice.entities().as_ref(), Extensions::all_available());
+    let entities = slice.complete(query);
+    let evaluator = Evaluator::new(query.to_request(), &entities, Extensions::all_available());
     let (mut permits, mut forbids, mut errors, mut forbid_erred) = (vec![], vec![], vec![], false);
     for (policy, program) in snapshot.candidates(query, slice) {
         match (program.holds(&evaluator), policy.effect) {

@@ -1,8 +1,7 @@
 //! The decision: a pure function of (snapshot, query, entity slice). No clock, no look-up, no I/O.
 //!
-//! This folder is the only place that touches `cedar-policy-core`, whose API may change with any
-//! release (it is pinned). It uses three things of it: a policy's condition, built once; the
-//! evaluator, made once a request; and the resolved types of a schema.
+//! `cedar.rs` is the only file that names `cedar-policy-core`, whose API may change with any release
+//! (it is pinned).
 //!
 //! Why evaluating only the candidates of the index is exact: the constraints of a policy's scope
 //! never err and come first in its condition, so a policy whose scope does not match is false and
@@ -11,6 +10,7 @@
 //! Where this differs from Cedar: an error in a forbid denies ([`decide`]), while Cedar skips the
 //! policy and may allow. [`evaluate`] answers as Cedar does.
 
+pub(super) mod cedar;
 mod decide;
 mod reflect;
 

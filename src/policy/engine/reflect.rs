@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use cedar_policy::{EntityTypeName, EntityUid, Schema};
-use cedar_policy_core::validator::{types::EntityKind, types::Type};
+
+use super::cedar::{EntityKind, Type};
 
 /// How many levels of records and sets a shape tells; what is below is [`ValueShape::Other`].
 const SHAPE_DEPTH: u8 = 8;

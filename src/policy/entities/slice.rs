@@ -6,6 +6,7 @@ use cedar_policy::{Entities, Entity, EntityUid, EvalResult};
 use serde_json::{Map, Value};
 
 use super::layers::Layers;
+use crate::policy::engine::cedar::{Dereference, Entities as CoreEntities, Entity as CoreEntity, Uid};
 use crate::policy::{Query, QueryProblem, QueryProblemKind, Snapshot, query::chain};
 
 /// Most entities in a request.
@@ -102,6 +103,19 @@ impl EntitySlice {
         Ok(Value::Array(listed.into_values().collect()))
     }
 
+    /// The entity of this name with all its ancestors; `None` when no layer knows it.
+    pub(in crate::policy) fn entity(&self, uid: &Uid) -> Option<&CoreEntity> {
+        match self.entities.as_ref().entity(uid) {
+            Dereference::Data(entity) => Some(entity),
+            Dereference::NoSuchEntity | Dereference::Residual(_) => None,
+        }
+    }
+
+    /// All that a policy may read to decide `query`, for Cedar's own evaluator.
+    pub(in crate::policy) fn complete(&self, _query: &Query) -> CoreEntities {
+        self.entities.as_ref().clone()
+    }
+
     /// The entities.
     pub(in crate::policy) fn entities(&self) -> &Entities {
         &self.entities
@@ -111,10 +125,8 @@ impl EntitySlice {
 /// Principal, resource, and what the context names.
 fn roots(query: &Query) -> Vec<EntityUid> {
     let mut roots = vec![query.principal().clone(), query.resource().clone()];
-    if let (Some(context), Value::Object(json)) = (query.request().context(), query.context()) {
-        for value in json.keys().filter_map(|key| context.get(key)) {
-            collect(&value, &mut roots);
-        }
+    for value in query.values().values() {
+        collect(&EvalResult::from(value.clone()), &mut roots);
     }
     roots
 }

@@ -78,7 +78,7 @@ impl Part {
 
 fn evaluate(expression: &Expr, query: &Query, slice: &EntitySlice) -> Result<EvalResult, String> {
     let parsed: Expression = expression.to_string().parse().map_err(|error| format!("{error}"))?;
-    eval_expression(query.request(), slice.entities(), &parsed).map_err(|error| error.to_string())
+    eval_expression(&query.to_request().into(), slice.entities(), &parsed).map_err(|error| error.to_string())
 }
 
 /// What an expression reads of the request: variables, and chains of attributes as a whole.

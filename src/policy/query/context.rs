@@ -14,14 +14,14 @@ use crate::policy::{
     engine::{AttributeShape, ValueShape},
 };
 
-/// The context of an action, read by its schema; with the JSON that it was read from.
+/// The context of an action, read by its schema.
 ///
 /// Errors: [`QueryProblem`] that points at the attribute which does not fit.
 pub(super) fn fit(
     snapshot: &Snapshot,
     action: &EntityUid,
     given: Map<String, Value>,
-) -> Result<(Context, Value), QueryProblem> {
+) -> Result<Context, QueryProblem> {
     let misfit = snapshot.context_of(action).and_then(|declared| in_record(declared, &given, "/context"));
     if let Some((pointer, message)) = misfit {
         return Err(QueryProblem::new(pointer, QueryProblemKind::Context, message));
@@ -33,7 +33,7 @@ pub(super) fn fit(
         context.validate(schema, action).map(|()| context).map_err(|error| chain(&error))
     };
     let message = match read(&given) {
-        Ok(context) => return Ok((context, Value::Object(given))),
+        Ok(context) => return Ok(context),
         Err(message) => message,
     };
     // What is left is a value that only Cedar can judge, such as the text of an address, and its message

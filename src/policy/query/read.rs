@@ -1,14 +1,18 @@
 //! Reading a request: action, principal, resource, then context.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RequestValidationError, Schema};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use super::{QueryProblem, QueryProblemKind, SERVER_CONTEXT, ServerContext, context, problem::escape};
 use crate::policy::{
     Snapshot,
-    engine::{AttributeShape, ValueShape},
+    engine::{
+        AttributeShape, ValueShape,
+        cedar::{Context as CoreContext, EntityUIDEntry, Request as CoreRequest, Value as CoreValue},
+    },
 };
 
 /// The parts of a request as JSON.
@@ -33,8 +37,7 @@ pub struct Query {
     principal: EntityUid,
     action: EntityUid,
     resource: EntityUid,
-    context: Value,
-    request: Request,
+    context: Arc<BTreeMap<SmolStr, CoreValue>>,
 }
 
 impl Query {
@@ -48,22 +51,15 @@ impl Query {
         context: Context,
         schema: Option<&Schema>,
     ) -> Result<Self, QueryProblem> {
-        let json = context
-            .to_json_value()
-            .map_err(|error| QueryProblem::new("/context", QueryProblemKind::Context, error.to_string()))?;
-        Self::build(principal, action, resource, (context, json), schema)
-    }
-
-    fn build(
-        principal: EntityUid,
-        action: EntityUid,
-        resource: EntityUid,
-        (context, json): (Context, Value),
-        schema: Option<&Schema>,
-    ) -> Result<Self, QueryProblem> {
-        let request = Request::new(principal.clone(), action.clone(), resource.clone(), context, schema);
-        let request = request.map_err(|error| scope_problem(&error, &principal))?;
-        Ok(Self { principal, action, resource, context: json, request })
+        let request =
+            Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), schema);
+        request.map_err(|error| scope_problem(&error, &principal))?;
+        let core: &CoreContext = context.as_ref();
+        let CoreContext::Value(context) = core.clone() else {
+            let message = "the context has an unknown in it";
+            return Err(QueryProblem::new("/context", QueryProblemKind::Context, message));
+        };
+        Ok(Self { principal, action, resource, context })
     }
 
     /// Who asks.
@@ -84,14 +80,28 @@ impl Query {
         &self.resource
     }
 
-    /// The context as it was evaluated, what the server added included, as JSON.
-    #[must_use]
-    pub fn context(&self) -> &Value {
+    /// The context as it is evaluated, what the server added included, in Cedar's JSON form.
+    ///
+    /// Errors: Cedar's message for a value that has no JSON form.
+    pub fn context(&self) -> Result<Value, String> {
+        CoreContext::Value(Arc::clone(&self.context)).to_json_value().map_err(|error| error.to_string())
+    }
+
+    /// The values of the context.
+    pub(in crate::policy) fn values(&self) -> &Arc<BTreeMap<SmolStr, CoreValue>> {
         &self.context
     }
 
-    pub(in crate::policy) fn request(&self) -> &Request {
-        &self.request
+    /// The request for Cedar's own evaluator.
+    pub(in crate::policy) fn to_request(&self) -> CoreRequest {
+        let known = |uid: &EntityUid| EntityUIDEntry::known(uid.as_ref().clone(), None);
+        let context = CoreContext::Value(Arc::clone(&self.context));
+        CoreRequest::new_unchecked(
+            known(&self.principal),
+            known(&self.action),
+            known(&self.resource),
+            Some(context),
+        )
     }
 }
 
@@ -155,8 +165,8 @@ impl Snapshot {
             let known = shape.keys().filter_map(|name| Some((name.clone(), server.value(name)?)));
             context.insert(SERVER_CONTEXT.to_owned(), Value::Object(known.collect()));
         }
-        let fitted = context::fit(self, &action, context)?;
-        Query::build(principal, action, resource, fitted, Some(self.schema()))
+        let context = context::fit(self, &action, context)?;
+        Query::new(principal, action, resource, context, Some(self.schema()))
     }
 
     fn server_shape(&self, action: &EntityUid) -> Option<&BTreeMap<String, AttributeShape>> {
