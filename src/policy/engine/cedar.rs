@@ -4,10 +4,10 @@
 
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
-        Context, Entity, EntityUID as Uid, EntityUIDEntry, Expr, Literal, Policy, Request, SlotEnv, Template,
-        Value, ValueKind,
+        Context, Entity, EntityUID as Uid, EntityUIDEntry, Expr, Literal, PartialValue, Policy, Request,
+        SlotEnv, Template, Value, ValueKind,
     },
-    entities::{Dereference, Entities},
+    entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
     evaluator::Evaluator,
     extensions::Extensions,
     parser::Loc,
