@@ -155,7 +155,7 @@ impl Snapshot {
     /// The action that a JSON value names.
     ///
     /// Errors: [`QueryProblem`] at `/action` when it is malformed, unknown, or a bare name that is not unique.
-    fn action(&self, action: &Value) -> Result<EntityUid, QueryProblem> {
+    pub fn action(&self, action: &Value) -> Result<EntityUid, QueryProblem> {
         let uid = match action {
             Value::String(name) if !name.contains("::\"") => match self.actions_named(name) {
                 [one] => return Ok(one.clone()),
