@@ -11,6 +11,7 @@ use super::{
     Effect, EntitySlice, IdentityTypes, PolicyId, Query, StoreName, VersionNumber,
     engine::{AttributeShape, Program, context_shape},
     index::Index,
+    names::Names,
 };
 use crate::base::Digest32;
 
@@ -87,6 +88,7 @@ struct Body {
     /// What the context of each action holds.
     contexts: HashMap<EntityUid, BTreeMap<String, AttributeShape>>,
     index: Index,
+    names: Names,
 }
 
 impl Snapshot {
@@ -107,7 +109,8 @@ impl Snapshot {
             contexts.insert(action.clone(), context_shape(&parts.schema, action).unwrap_or_default());
         }
         let index = Index::new(parts.policies.iter().map(|prepared| &prepared.policy), &parts.actions);
-        let body = Body { parts, programs, by_id, actions_by_name, contexts, index };
+        let names = Names::new(&parts);
+        let body = Body { parts, programs, by_id, actions_by_name, contexts, index, names };
         Self { version: VersionNumber(0), body: Arc::new(body) }
     }
 
@@ -226,6 +229,11 @@ impl Snapshot {
 
     pub(super) fn actions(&self) -> &Entities {
         &self.body.parts.actions
+    }
+
+    /// The schema's types and actions by the names that requests give them, and the entities that stay.
+    pub(super) fn names(&self) -> &Names {
+        &self.body.names
     }
 
     /// The actions with this bare name, in any namespace.

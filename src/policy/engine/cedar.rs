@@ -4,12 +4,15 @@
 
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
-        Context, Entity, EntityUID as Uid, EntityUIDEntry, Expr, Literal, PartialValue, Policy, Request,
-        SlotEnv, Template, Value, ValueKind,
+        Context, Eid, Entity, EntityType, EntityUID as Uid, EntityUIDEntry, Expr, ExtensionFunction, Literal,
+        PartialValue, Policy, Request, SlotEnv, Template, Value, ValueKind,
     },
     entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
     evaluator::Evaluator,
     extensions::Extensions,
     parser::Loc,
-    validator::types::{EntityKind, Type},
+    validator::{
+        ValidatorEntityTypeKind,
+        types::{Attributes, BoolType, EntityKind, OpenTag, Type},
+    },
 };

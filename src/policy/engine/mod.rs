@@ -13,6 +13,7 @@
 pub(super) mod cedar;
 mod decide;
 mod reflect;
+pub(super) mod values;
 
 pub(super) use decide::{Program, policy_offset, template_offset};
 pub use decide::{decide, evaluate};
