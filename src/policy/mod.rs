@@ -52,7 +52,10 @@ pub use bundle::{Bundle, BundleError};
 pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
 pub use engine::{decide, evaluate};
-pub use entities::{EntityRecord, EntitySlice, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
+pub use entities::{
+    Change, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, MAX_INLINE_ENTITIES,
+    MAX_INLINE_PARENTS, Revision, TableError,
+};
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;
 pub use model::{

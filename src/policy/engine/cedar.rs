@@ -4,8 +4,8 @@
 
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
-        Context, Entity, EntityUID as Uid, EntityUIDEntry, Expr, Literal, Policy, Request, SlotEnv, Template,
-        Value, ValueKind,
+        Context, Eid, Entity, EntityType, EntityUID as Uid, EntityUIDEntry, Expr, Literal, Name,
+        PartialValue, Policy, Request, SlotEnv, Template, Value, ValueKind,
     },
     entities::{Dereference, Entities},
     evaluator::Evaluator,

@@ -12,6 +12,7 @@
 
 pub(super) mod cedar;
 mod decide;
+pub(super) mod packed;
 mod reflect;
 
 pub(super) use decide::{Program, policy_offset, template_offset};

@@ -13,5 +13,7 @@
 
 mod layers;
 mod slice;
+mod table;
 
 pub use slice::{EntityRecord, EntitySlice, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
+pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableError};
