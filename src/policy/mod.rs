@@ -4,7 +4,7 @@
 //! files ─ Bundle ─ compile ─► Snapshot ─┐
 //!                                       ├─ decide ─► Verdict ─ explain ─► Explanation
 //! request ─ Snapshot::query ─► Query ───┤
-//! entities ─ EntitySlice::build ────────┘
+//! entities ─ EntitySlice::new ──────────┘
 //! ```
 //!
 //! Everything in this picture is pure: no I/O, no clock, no look-up; the same input gives the same
@@ -53,7 +53,7 @@ pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
 pub use engine::{decide, evaluate};
 pub use entities::{
-    Change, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, MAX_INLINE_ENTITIES,
+    Change, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers, MAX_INLINE_ENTITIES,
     MAX_INLINE_PARENTS, Revision, TableError,
 };
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
