@@ -51,7 +51,7 @@ mod watch;
 pub use bundle::{Bundle, BundleError};
 pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
-pub use engine::{decide, evaluate};
+pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{EntityRecord, EntitySlice, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;
