@@ -52,9 +52,10 @@ mod watch;
 pub use bundle::{Bundle, BundleError};
 pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
-pub use engine::{decide, evaluate};
+pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{
-    EntityRecord, EntitySlice, EntityTable, Layers, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision,
+    Change, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers, MAX_INLINE_ENTITIES,
+    MAX_INLINE_PARENTS, Revision, TableError,
 };
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;

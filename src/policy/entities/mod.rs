@@ -29,4 +29,4 @@ pub use identity::EntityRecord;
 pub use inline::{MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
 pub use layers::Layers;
 pub use slice::EntitySlice;
-pub use table::{EntityTable, Revision};
+pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableError};
