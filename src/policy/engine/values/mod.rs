@@ -18,3 +18,6 @@ mod shape;
 pub(in crate::policy) use read::{Record, Tags, extension};
 pub(in crate::policy) use reference::{Reference, References, Text};
 pub(in crate::policy) use shape::{EntityShape, RecordShape, Shape};
+
+#[cfg(test)]
+mod tests;
