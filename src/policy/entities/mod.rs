@@ -11,9 +11,11 @@
 //! Ancestors are names only: a policy that looks into one reaches it by an attribute, and then it
 //! is in the slice for that. A policy within the level cannot tell a slice from all entities.
 
+mod checked;
 mod layers;
 mod slice;
 mod table;
 
+pub use checked::CheckedEntity;
 pub use slice::{EntityRecord, EntitySlice, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
-pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableError};
+pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableBuilder, TableError};

@@ -24,5 +24,6 @@ mod model;
 mod names;
 mod rows;
 
+pub use apply::TableBuilder;
 pub use model::{Change, EntityKey, EntityRow, Revision, TableError};
 pub use rows::EntityTable;

@@ -210,7 +210,7 @@ fn there_are_bounds() {
 #[test]
 fn siblings_share_what_they_are_in() {
     let first = table(&[("a", &["f"]), ("b", &["f"]), ("f", &["root"])]);
-    let lineage = |table: &EntityTable, name: &str| table.find(&key(name)).unwrap().1.lineage().clone();
+    let lineage = |table: &EntityTable, name: &str| table.0.find(&key(name)).unwrap().1.lineage().clone();
     assert!(Arc::ptr_eq(&lineage(&first, "a"), &lineage(&first, "b")));
     let third = first.upsert(row("c", "{}", &["f"]), Revision(2)).unwrap();
     assert!(Arc::ptr_eq(&lineage(&third, "c"), &lineage(&third, "a")));
