@@ -18,6 +18,7 @@
 //!   asked for and kept in a bounded memo, where it counts only for the very row that it was made of.
 
 mod apply;
+mod difference;
 mod lineage;
 mod memo;
 mod model;

@@ -47,6 +47,11 @@ impl Row {
         self.text.len()
     }
 
+    /// Whether it says the same, by whichever write.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.texts() == other.texts() && self.lineage.parents() == other.lineage.parents()
+    }
+
     fn texts(&self) -> (&str, &str) {
         self.text.split_at_checked(usize::try_from(self.tags_at).unwrap_or(usize::MAX)).unwrap_or_default()
     }
@@ -125,10 +130,16 @@ impl EntityTable {
         lineage.into_iter().flat_map(|it| it.parents().iter().chain(it.others())).map(Name::key).collect()
     }
 
-    /// The entities directly in `parent`, which need not exist, in the order of their names: those after
-    /// `after`, at most `limit`.
+    /// The entities directly in `parent`, which need not exist, in the order of their names: those of one type,
+    /// or all, after `after`, at most `limit`.
     #[must_use]
-    pub fn children(&self, parent: &EntityKey, after: Option<&EntityKey>, limit: usize) -> Vec<EntityRow> {
+    pub fn children(
+        &self,
+        parent: &EntityKey,
+        entity_type: Option<&str>,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Vec<EntityRow> {
         let body = &*self.0;
         let children = body.probe(parent).and_then(|probe| body.children.get(&probe));
         let after = after.map(|key| {
@@ -139,8 +150,13 @@ impl EntityTable {
             Some(None) => return Vec::new(),
             after => after.flatten(),
         };
+        let of_type = |name: &&Name| entity_type.is_none_or(|wanted| name.is_of(wanted));
         let names = children.into_iter().flat_map(|children| children.after(after.as_ref()));
-        names.filter_map(|name| Some(stored(name, body.rows.get(name)?))).take(limit).collect()
+        names
+            .filter(of_type)
+            .filter_map(|name| Some(stored(name, body.rows.get(name)?)))
+            .take(limit)
+            .collect()
     }
 
     /// Every entity as it is stored, in no order.
@@ -172,7 +188,7 @@ impl Body {
     }
 }
 
-fn stored(name: &Name, row: &Row) -> EntityRow {
+pub(super) fn stored(name: &Name, row: &Row) -> EntityRow {
     let (attrs, tags) = row.texts();
     EntityRow {
         key: name.key(),

@@ -78,10 +78,10 @@ fn check(table: &EntityTable, model: &Naive) {
     }
     for (parent, children) in below {
         let listed: Vec<_> =
-            table.children(parent, None, usize::MAX).into_iter().map(|row| row.key).collect();
+            table.children(parent, None, None, usize::MAX).into_iter().map(|row| row.key).collect();
         assert_eq!(listed.iter().collect::<Vec<_>>(), children, "in {parent}");
         for (at, child) in children.iter().enumerate() {
-            let rest = table.children(parent, Some(child), 2).len();
+            let rest = table.children(parent, None, Some(child), 2).len();
             assert_eq!(rest, (children.len() - at - 1).min(2));
         }
     }
