@@ -21,6 +21,7 @@ use crate::{
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::{Db, Pending, PostgresOptions, SqliteOptions},
+    telemetry::metrics::Metrics,
     tokens::{TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
@@ -55,6 +56,8 @@ pub struct App {
     pub kv: Kv,
     /// Messages between nodes.
     pub bus: Bus,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
     /// Decisions.
@@ -110,6 +113,7 @@ impl App {
         let db = open_database(&config).await?;
         let kv = open_kv(&config, &clock).await?;
         let bus = open_bus(&config, &db, &clock, &entropy)?;
+        let metrics = Arc::new(Metrics::new());
 
         let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
@@ -143,7 +147,7 @@ impl App {
             entropy: entropy.clone(),
         }));
 
-        let policies = policy_service(&config, &db, &bus, &clock, &entropy)?;
+        let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         policies
             .first_start(&config.policy.dir)
@@ -158,6 +162,7 @@ impl App {
             policies: policies.clone(),
             users: users.clone(),
             roles: roles.clone(),
+            metrics: metrics.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
@@ -171,6 +176,7 @@ impl App {
             db,
             kv,
             bus,
+            metrics,
             policies,
             authorize,
             users,
@@ -191,7 +197,8 @@ impl App {
         let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
         let db = open_database(config).await?;
         let bus = open_bus(config, &db, &clock, &entropy)?;
-        let policies = policy_service(config, &db, &bus, &clock, &entropy)?;
+        let metrics = Arc::new(Metrics::new()); // of a command, which nobody scrapes
+        let policies = policy_service(config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         Ok(policies)
     }
@@ -262,12 +269,14 @@ fn policy_service(
     config: &Config,
     db: &Db,
     bus: &Bus,
+    metrics: &Arc<Metrics>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<PolicyService>> {
     let node = Node { id: NodeId::new(clock.now(), &**entropy)?, name: host_name() };
     let poll = Duration::from_secs(config.policy.poll_secs);
-    let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
+    let live =
+        Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), metrics.clone(), node, poll));
     Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
 }
 

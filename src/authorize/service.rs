@@ -1,6 +1,6 @@
 //! The way from a question to an answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::Value;
 
@@ -9,6 +9,7 @@ use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
     policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
     roles::RoleService,
+    telemetry::metrics::{Metrics, Outcome},
     users::UserService,
 };
 
@@ -21,6 +22,8 @@ pub struct AuthorizeService {
     pub users: UserService,
     /// Roles, as their parents.
     pub roles: RoleService,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// The time in `context.bailiwick.now`.
     pub clock: Arc<dyn Clock>,
     /// Randomness of decision ids.
@@ -37,6 +40,20 @@ impl AuthorizeService {
     /// Source: authorize.md §1.
     pub async fn check(&self, tenant: TenantId, ask: Ask) -> Result<Answer, AuthorizeError> {
         let store = ask.store.clone().unwrap_or_else(|| self.default_store.clone());
+        let started = Instant::now();
+        let answered = self.answer(tenant, store.clone(), ask).await;
+        match &answered {
+            Ok(answer) => {
+                let outcome = Outcome::of(answer.verdict.allow);
+                self.metrics.decided(store.as_str(), outcome, started.elapsed(), 0);
+            }
+            Err(AuthorizeError::UnknownStore(_)) => {} // a name that a caller made up is no label
+            Err(_) => self.metrics.undecided(store.as_str()),
+        }
+        answered
+    }
+
+    async fn answer(&self, tenant: TenantId, store: StoreName, ask: Ask) -> Result<Answer, AuthorizeError> {
         let snapshot = self.snapshot(&store).await?;
         let parts = RequestParts {
             principal: &ask.principal,

@@ -25,6 +25,7 @@ use crate::{
     base::{Clock, Millis, NodeId},
     bus::{Bus, Event, Topic},
     storage::{Db, StorageError},
+    telemetry::metrics::Metrics,
     write_tx,
 };
 
@@ -44,6 +45,15 @@ struct Live {
     number: VersionNumber,
     seq: i64,
     loaded_at: Millis,
+}
+
+/// One store as this node answers from it.
+#[derive(Debug, Clone)]
+pub struct LoadedStore {
+    /// The snapshot, with its store and version.
+    pub snapshot: Arc<Snapshot>,
+    /// Since when.
+    pub loaded_at: Millis,
 }
 
 /// The live snapshot of every store, kept in step with the database.
@@ -66,7 +76,14 @@ impl LivePolicies {
     ///
     /// `poll` is how often the database is asked for what the bus may have lost.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, bus: Bus, node: Node, poll: Duration) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        bus: Bus,
+        metrics: Arc<Metrics>,
+        node: Node,
+        poll: Duration,
+    ) -> Self {
         let started_at = clock.now();
         Self {
             db,
@@ -76,7 +93,7 @@ impl LivePolicies {
             poll,
             started_at,
             live: ArcSwap::default(),
-            compiler: Compiler::new(),
+            compiler: Compiler::new(metrics),
             swapped: Notify::new(),
             troubles: Troubles::default(),
         }
@@ -86,6 +103,15 @@ impl LivePolicies {
     #[must_use]
     pub fn snapshot(&self, store: &StoreName) -> Option<Arc<Snapshot>> {
         self.live.load().get(store).map(|live| Arc::clone(&live.snapshot))
+    }
+
+    /// What is live, by store.
+    #[must_use]
+    pub fn loaded(&self) -> Vec<LoadedStore> {
+        let live = self.live.load();
+        let loaded =
+            |live: &Live| LoadedStore { snapshot: Arc::clone(&live.snapshot), loaded_at: live.loaded_at };
+        live.values().map(loaded).collect()
     }
 
     /// This node's id.

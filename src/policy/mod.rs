@@ -66,7 +66,7 @@ pub use snapshot::{Link, PolicyRecord, Snapshot};
 
 pub use error::PolicyServiceError;
 pub use folder::{FolderError, read_folder, stores_in};
-pub use live::LivePolicies;
+pub use live::{LivePolicies, LoadedStore};
 pub use nodes::{Node, NodeStatus};
 pub use service::PolicyService;
 pub use shipped::{shipped, shipped_stores};

@@ -23,6 +23,7 @@ mod journeys;
 mod keys;
 mod logs;
 mod matrix;
+mod metrics;
 mod middleware;
 mod passwords;
 mod policy_stores;
