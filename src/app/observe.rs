@@ -18,14 +18,14 @@ impl App {
 }
 
 fn gauges(loaded: &LoadedStore, now: Millis) -> StoreGauges {
-    let LoadedStore { snapshot, loaded_at } = loaded;
+    let LoadedStore { snapshot, loaded_at, distrusted } = loaded;
     StoreGauges {
         store: snapshot.store().to_string(),
         version: snapshot.version().0,
         age: now.since(*loaded_at),
         policies: snapshot.policies().count(),
         unindexed: snapshot.unindexed(),
-        index_distrusted: false,
+        index_distrusted: *distrusted,
         entities: None,
     }
 }

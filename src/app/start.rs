@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::AuthorizeService,
+    authorize::{AuthorizeService, Sampling},
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus},
     config::{BusKind, Config, RootSecrets},
@@ -89,6 +89,8 @@ pub struct ReadinessReport {
     pub system_policies: bool,
     /// Messages between nodes arrive; without them the poll floor carries on alone.
     pub bus: bool,
+    /// No store is decided without its index; for information.
+    pub policy_index: bool,
     /// The server is not about to stop.
     pub serving: bool,
 }
@@ -163,6 +165,7 @@ impl App {
             users: users.clone(),
             roles: roles.clone(),
             metrics: metrics.clone(),
+            sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
@@ -224,6 +227,7 @@ impl App {
             signing_key: self.tokens.can_sign(),
             system_policies: self.policies.live().snapshot(&StoreName::system()).is_some(),
             bus: !self.bus.is_degraded(),
+            policy_index: !self.policies.live().any_distrusted(),
             serving: !self.draining.load(Ordering::Relaxed),
         }
     }

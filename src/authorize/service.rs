@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use serde_json::Value;
 
-use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
+use super::{Answer, Ask, AuthorizeError, Guarded, Permission, Sampling, identity};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
     policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The policy decision point.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AuthorizeService {
     /// The policy stores and their active versions.
     pub policies: Arc<PolicyService>,
@@ -24,6 +24,8 @@ pub struct AuthorizeService {
     pub roles: RoleService,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Which decisions are made twice.
+    pub sampling: Sampling,
     /// The time in `context.bailiwick.now`.
     pub clock: Arc<dyn Clock>,
     /// Randomness of decision ids.
@@ -65,7 +67,10 @@ impl AuthorizeService {
         let query = snapshot.query(parts, &server)?;
         let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
         let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
-        let verdict = decide(&snapshot, &query, &slice);
+        let mut verdict = decide(&snapshot, &query, &slice);
+        if let Some(walk) = self.full_walk(&snapshot, &query, &slice)? {
+            verdict = self.settle(verdict, walk).await;
+        }
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         let version = snapshot.version();
         let explanation = if ask.explain {

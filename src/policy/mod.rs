@@ -39,6 +39,7 @@ pub mod testing;
 mod compiler;
 mod error;
 mod folder;
+mod keeper;
 mod live;
 mod nodes;
 mod service;

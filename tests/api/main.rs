@@ -32,3 +32,4 @@ mod roles;
 mod sessions;
 mod setup;
 mod users;
+mod verify;
