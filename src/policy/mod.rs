@@ -40,6 +40,7 @@ pub mod testing;
 mod compiler;
 mod error;
 mod folder;
+mod keeper;
 mod live;
 mod nodes;
 mod service;
@@ -54,8 +55,8 @@ pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
 pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{
-    Change, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers, MAX_INLINE_ENTITIES,
-    MAX_INLINE_PARENTS, Revision, TableError,
+    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers,
+    MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
 };
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;
@@ -70,7 +71,7 @@ pub use snapshot::{Link, PolicyRecord, Snapshot};
 
 pub use error::PolicyServiceError;
 pub use folder::{FolderError, read_folder, stores_in};
-pub use live::LivePolicies;
+pub use live::{LivePolicies, LoadedStore};
 pub use nodes::{Node, NodeStatus};
 pub use service::PolicyService;
 pub use shipped::{shipped, shipped_stores};
