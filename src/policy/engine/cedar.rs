@@ -5,12 +5,12 @@
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
         ActionConstraint, BinaryOp, Context, Entity, EntityReference, EntityType, EntityUID as Uid,
-        EntityUIDEntry, Expr, ExprBuilder, ExprKind, Literal, PartialValue, Pattern, Policy,
-        PrincipalOrResourceConstraint as ScopeConstraint, Request, Set, SlotEnv, Template, UnaryOp, Value,
-        ValueKind, Var,
+        EntityUIDEntry, Expr, ExprBuilder, ExprKind, ExtensionFunction, Literal, PartialValue, Pattern,
+        Policy, PrincipalOrResourceConstraint as ScopeConstraint, Request, Set, SlotEnv, Template, UnaryOp,
+        Value, ValueKind, Var,
     },
     entities::{Dereference, Entities},
-    evaluator::Evaluator,
+    evaluator::{Evaluator, binary_relation},
     expr_builder::ExprBuilder as BuildExpr,
     extensions::Extensions,
     parser::Loc,
