@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     dice::Dice,
-    world::{Field, Ty, World},
+    world::{Field, IDS, Ty, World},
 };
 
 fn named(world: &World, of: usize, id: usize) -> Value {
@@ -19,7 +19,7 @@ fn value(dice: &mut Dice, world: &World, ty: &Ty) -> Value {
         Ty::Long => json!(dice.pick(&[0, 1, 2, 3, -1, i64::MAX, i64::MIN])),
         Ty::Text => json!(dice.pick(&["", "a", "ab", "b"])),
         Ty::Entity(of) => {
-            let most = if world.types[*of].is_enum { 3 } else { 6 };
+            let most = if world.types[*of].is_enum { 3 } else { IDS };
             json!({"__entity": named(world, *of, dice.below(most))})
         }
         Ty::Set(of) => {
@@ -47,11 +47,11 @@ fn record(dice: &mut Dice, world: &World, fields: &[Field], careless: bool) -> M
     record
 }
 
-/// Up to five entities of each type in a random hierarchy, with the actions of the schema.
+/// Entities of each type in a random hierarchy, with the actions of the schema.
 pub(super) fn entities(dice: &mut Dice, world: &World, schema: &Schema, careless: bool) -> Entities {
     let mut listed = Vec::new();
     for (of, kind) in world.types.iter().enumerate().filter(|(_, kind)| !kind.is_enum) {
-        for id in 0..5 {
+        for id in 0..IDS {
             if dice.once_in(6) {
                 continue;
             }
@@ -60,7 +60,7 @@ pub(super) fn entities(dice: &mut Dice, world: &World, schema: &Schema, careless
                 let most = match &world.types[*above] {
                     same if same.name == kind.name => id, // of the same type: one with a smaller number
                     other if other.is_enum => 3,
-                    _ => 5,
+                    _ => IDS,
                 };
                 parents
                     .extend((0..most).filter(|_| dice.once_in(3)).map(|parent| named(world, *above, parent)));
@@ -84,22 +84,18 @@ pub(super) fn entities(dice: &mut Dice, world: &World, schema: &Schema, careless
     Entities::from_entities(loose.iter().chain(actions.iter()).cloned(), None).unwrap()
 }
 
-/// Principal, action, resource and context.
-pub(super) fn request(
-    dice: &mut Dice,
-    world: &World,
-    careless: bool,
-) -> (EntityUid, EntityUid, EntityUid, Context) {
+/// A random context.
+pub(super) fn context(dice: &mut Dice, world: &World, careless: bool) -> Context {
+    let context = Value::Object(record(dice, world, &world.context, careless));
+    Context::from_json_value(context, None).unwrap()
+}
+
+/// Principal, action and resource.
+pub(super) fn request(dice: &mut Dice, world: &World) -> [EntityUid; 3] {
     let action = match dice.below(20) {
         0 => "Action::\"unknown\"".to_owned(),
         1 if !world.groups.is_empty() => format!("Action::\"{}\"", dice.one_of(&world.groups)),
         _ => format!("Action::\"{}\"", dice.one_of(&world.actions)),
     };
-    let context = Value::Object(record(dice, world, &world.context, careless));
-    (
-        world.entity(dice).parse().unwrap(),
-        action.parse().unwrap(),
-        world.entity(dice).parse().unwrap(),
-        Context::from_json_value(context, None).unwrap(),
-    )
+    [world.entity(dice), action, world.entity(dice)].map(|text| text.parse().unwrap())
 }

@@ -15,11 +15,11 @@ fn side(dice: &mut Dice, world: &World, variable: &str, template: bool) -> (Stri
     let of_type = dice.one_of(&world.types).name;
     let slot = template && dice.once_in(2);
     let target = if slot { format!("?{variable}") } else { world.entity(dice) };
-    let text = match dice.below(5) {
-        0 if !slot => variable.to_owned(),
-        1 if !slot => format!("{variable} is {of_type}"),
-        2 => format!("{variable} == {target}"),
-        3 => format!("{variable} is {of_type} in {target}"),
+    let text = match dice.below(8) {
+        0..=2 if !slot => variable.to_owned(),
+        3 if !slot => format!("{variable} is {of_type}"),
+        4 => format!("{variable} == {target}"),
+        5 => format!("{variable} is {of_type} in {target}"),
         _ => format!("{variable} in {target}"),
     };
     (text, slot)

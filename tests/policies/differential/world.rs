@@ -6,6 +6,8 @@ use super::dice::Dice;
 
 const TYPES: [&str; 8] =
     ["User", "Team", "Org", "Doc", "Folder", "Shop::Item", "Store::Order", "Deep::Down::Thing"];
+/// Entities of a type are called `0`, `1`, …
+pub(super) const IDS: usize = 4;
 const NAMES: [&str; 8] = ["a", "b", "c", "owner", "level", "odd name", "list", "when"];
 
 /// The type of a value. Entities are of one type in a schema, of any in expressions.
@@ -93,7 +95,7 @@ impl World {
                 }
             })
             .collect();
-        let many = if dice.once_in(5) { 66 + dice.below(70) } else { 1 + dice.below(6) };
+        let many = if dice.once_in(8) { 66 + dice.below(70) } else { 1 + dice.below(6) };
         let mut world = Self {
             types: kinds,
             actions: (0..many).map(|number| format!("act{number}")).collect(),
@@ -128,14 +130,14 @@ impl World {
             writeln!(text, "action \"{group}\"{};", within(&above)).unwrap();
         }
         let names: Vec<&str> = self.types.iter().map(|of| of.name).collect();
-        let context = self.record(&self.context);
+        writeln!(text, "type Context = {};", self.record(&self.context)).unwrap();
         for action in &self.actions {
             let groups = within(&dice.some_of(&self.groups, 3));
             let (principals, resources) = (dice.some_of(&names, 2), dice.some_of(&names, 2));
             let or_all = |some: Vec<&str>| if some.is_empty() { names.join(", ") } else { some.join(", ") };
             writeln!(
                 text,
-                "action \"{action}\"{groups} appliesTo {{ principal: [{}], resource: [{}], context: {context} }};",
+                "action \"{action}\"{groups} appliesTo {{ principal: [{}], resource: [{}], context: Context }};",
                 or_all(principals),
                 or_all(resources),
             )
@@ -167,10 +169,10 @@ impl World {
         }
     }
 
-    /// An entity; those numbered from 5 are never stored.
+    /// An entity, of one of the first types more often; some are not stored.
     pub(super) fn entity(&self, dice: &mut Dice) -> String {
-        let of = dice.one_of(&self.types);
-        format!("{}::\"{}\"", of.name, dice.below(6))
+        let of = dice.below(self.types.len()).min(dice.below(self.types.len()));
+        format!("{}::\"{}\"", self.types[of].name, dice.below(IDS))
     }
 }
 
