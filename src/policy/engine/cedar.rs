@@ -4,12 +4,12 @@
 
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
-        ActionConstraint, BinaryOp, Context, Entity, EntityReference, EntityType, EntityUID as Uid,
-        EntityUIDEntry, Expr, ExprBuilder, ExprKind, ExtensionFunction, Literal, PartialValue, Pattern,
+        ActionConstraint, BinaryOp, Context, Eid, Entity, EntityReference, EntityType, EntityUID as Uid,
+        EntityUIDEntry, Expr, ExprBuilder, ExprKind, ExtensionFunction, Literal, Name, PartialValue, Pattern,
         Policy, PrincipalOrResourceConstraint as ScopeConstraint, Request, Set, SlotEnv, Template, UnaryOp,
         Value, ValueKind, Var,
     },
-    entities::{Dereference, Entities},
+    entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
     evaluator::{Evaluator, binary_relation},
     expr_builder::ExprBuilder as BuildExpr,
     extensions::Extensions,

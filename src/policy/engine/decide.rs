@@ -22,13 +22,13 @@ thread_local! {
 /// Total: an error is part of the verdict. The forbid that erred is among `errors`; it is not a
 /// determining policy, since nobody knows whether it applies.
 #[must_use]
-pub fn decide(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdict {
+pub fn decide(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
     indexed(snapshot, query, slice).verdict(snapshot, true)
 }
 
 /// Answers as Cedar's own authorizer would over all policies: decision, determining and erring policies.
 #[must_use]
-pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdict {
+pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
     indexed(snapshot, query, slice).verdict(snapshot, false)
 }
 
@@ -36,13 +36,13 @@ pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verd
 ///
 /// Costs in proportion to all policies: for verification, and for when that found a difference.
 #[must_use]
-pub fn decide_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdict {
+pub fn decide_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
     walked(snapshot, query, slice).verdict(snapshot, true)
 }
 
 /// As [`evaluate`], by the walk of [`decide_all`].
 #[must_use]
-pub fn evaluate_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdict {
+pub fn evaluate_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
     walked(snapshot, query, slice).verdict(snapshot, false)
 }
 
@@ -55,7 +55,7 @@ struct Outcome {
     errors: Vec<(u32, String)>,
 }
 
-fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Outcome {
+fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outcome {
     let program = snapshot.program();
     let made = Made::new();
     let facts = Facts::new(query, slice, &made);
@@ -79,7 +79,7 @@ fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Outcome {
     outcome
 }
 
-fn walked(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Outcome {
+fn walked(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outcome {
     let entities = OnceCell::new();
     let cedar = Cedar::new(query, slice, &entities);
     let mut outcome = Outcome { candidates: length(snapshot.all_prepared()), ..Outcome::default() };

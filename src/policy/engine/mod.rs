@@ -23,6 +23,7 @@ pub(super) mod cedar;
 mod condition;
 mod decide;
 mod offset;
+pub(super) mod packed;
 mod program;
 mod reflect;
 

@@ -25,13 +25,17 @@ pub(in crate::policy::engine) struct Facts<'a> {
     pub(super) context: &'a BTreeMap<SmolStr, CoreValue>,
     principal_entity: Option<&'a Entity>,
     resource_entity: Option<&'a Entity>,
-    slice: &'a EntitySlice,
+    slice: &'a EntitySlice<'a>,
     made: &'a Made,
 }
 
 impl<'a> Facts<'a> {
     /// Principal and resource are looked up here, once.
-    pub(in crate::policy::engine) fn new(query: &'a Query, slice: &'a EntitySlice, made: &'a Made) -> Self {
+    pub(in crate::policy::engine) fn new(
+        query: &'a Query,
+        slice: &'a EntitySlice<'a>,
+        made: &'a Made,
+    ) -> Self {
         let (principal, resource) = (query.principal().as_ref(), query.resource().as_ref());
         Self {
             principal,
@@ -75,7 +79,7 @@ impl<'a> Facts<'a> {
 /// Cedar's own evaluator, made ready when it is first needed.
 pub(in crate::policy::engine) struct Cedar<'a> {
     query: &'a Query,
-    slice: &'a EntitySlice,
+    slice: &'a EntitySlice<'a>,
     entities: &'a OnceCell<Entities>,
     evaluator: OnceCell<Evaluator<'a>>,
 }
@@ -84,7 +88,7 @@ impl<'a> Cedar<'a> {
     /// `entities` is where the entities of the slice are kept once they are needed.
     pub(in crate::policy::engine) fn new(
         query: &'a Query,
-        slice: &'a EntitySlice,
+        slice: &'a EntitySlice<'a>,
         entities: &'a OnceCell<Entities>,
     ) -> Self {
         Self { query, slice, entities, evaluator: OnceCell::new() }
