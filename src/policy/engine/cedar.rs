@@ -10,7 +10,7 @@ pub(in crate::policy) use cedar_policy_core::{
         Value, ValueKind, Var,
     },
     entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
-    evaluator::Evaluator,
+    evaluator::{Evaluator, binary_relation},
     expr_builder::ExprBuilder as BuildExpr,
     extensions::Extensions,
     parser::Loc,
