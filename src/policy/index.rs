@@ -74,7 +74,7 @@ impl Index {
     }
 
     /// The numbers of the policies that may apply, ascending, each once.
-    pub(super) fn candidates(&self, query: &Query, slice: &EntitySlice) -> Vec<u32> {
+    pub(super) fn candidates(&self, query: &Query, slice: &EntitySlice<'_>) -> Vec<u32> {
         let principals = probes(query.principal(), slice);
         let resources = probes(query.resource(), slice);
         let mut found = Vec::new();
@@ -91,7 +91,7 @@ impl Index {
 }
 
 /// Every key under which a policy can be filed that matches `entity`.
-fn probes(entity: &EntityUid, slice: &EntitySlice) -> Vec<Key> {
+fn probes(entity: &EntityUid, slice: &EntitySlice<'_>) -> Vec<Key> {
     let own =
         [Key::Any, Key::Type(entity.type_name().clone()), Key::Eq(entity.clone()), Key::In(entity.clone())];
     let above = slice.entity(entity.as_ref()).into_iter().flat_map(Entity::ancestors);

@@ -4,7 +4,7 @@
 //! files ─ Bundle ─ compile ─► Snapshot ─┐
 //!                                       ├─ decide ─► Verdict ─ explain ─► Explanation
 //! request ─ Snapshot::query ─► Query ───┤
-//! entities ─ EntitySlice::build ────────┘
+//! entities ─ EntitySlice::new ──────────┘
 //! ```
 //!
 //! Everything in this picture is pure: no I/O, no clock, no look-up; the same input gives the same
@@ -53,8 +53,8 @@ pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
 pub use engine::{decide, evaluate};
 pub use entities::{
-    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, MAX_INLINE_ENTITIES,
-    MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
+    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers,
+    MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
 };
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;

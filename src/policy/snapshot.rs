@@ -242,7 +242,7 @@ impl Snapshot {
     pub(super) fn candidates(
         &self,
         query: &Query,
-        slice: &EntitySlice,
+        slice: &EntitySlice<'_>,
     ) -> impl Iterator<Item = (&PolicyRecord, &Program)> {
         self.body.index.candidates(query, slice).into_iter().filter_map(|number| {
             let place = usize::try_from(number).ok()?;

@@ -7,7 +7,7 @@ pub(in crate::policy) use cedar_policy_core::{
         Context, Eid, Entity, EntityType, EntityUID as Uid, EntityUIDEntry, Expr, Literal, Name,
         PartialValue, Policy, Request, SlotEnv, Template, Value, ValueKind,
     },
-    entities::{Dereference, Entities},
+    entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
     evaluator::Evaluator,
     extensions::Extensions,
     parser::Loc,

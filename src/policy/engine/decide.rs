@@ -46,7 +46,7 @@ pub(in crate::policy) fn template_offset(template: &cedar_policy::Template) -> O
 /// Total: an error is part of the verdict. The forbid that erred is among `errors`; it is not a
 /// determining policy, since nobody knows whether it applies.
 #[must_use]
-pub fn decide(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdict {
+pub fn decide(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
     let (mut verdict, forbid_erred) = run(snapshot, query, slice);
     if forbid_erred && verdict.allow {
         verdict.allow = false;
@@ -57,12 +57,12 @@ pub fn decide(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdic
 
 /// Answers as Cedar's own authorizer would over all policies: decision, determining and erring policies.
 #[must_use]
-pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> Verdict {
+pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
     run(snapshot, query, slice).0
 }
 
 /// The verdict as Cedar's, and whether a forbid erred. Policies are in the order of their ids.
-fn run(snapshot: &Snapshot, query: &Query, slice: &EntitySlice) -> (Verdict, bool) {
+fn run(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> (Verdict, bool) {
     let entities = slice.complete(query);
     let evaluator = Evaluator::new(query.to_request(), &entities, Extensions::all_available());
     let (mut permits, mut forbids, mut errors, mut forbid_erred) = (vec![], vec![], vec![], false);
