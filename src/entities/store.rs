@@ -135,6 +135,15 @@ pub(super) async fn page_of_type(
     .collect()
 }
 
+/// How much the log holds of the writes after a revision.
+pub(super) async fn count_logged(on: &mut dyn Run, store: &StoreName, after: Revision) -> Result<i64> {
+    on.sql("SELECT COUNT(*) FROM entity_changes WHERE store = $1 AND revision > $2")
+        .bind(store)
+        .bind(after)
+        .scalar()
+        .await
+}
+
 /// What was touched after a revision, as it is now.
 pub(super) async fn touched(on: &mut dyn Run, store: &StoreName, after: Revision) -> Result<Vec<Touched>> {
     let rows: Vec<TouchedRow> = on
