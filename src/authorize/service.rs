@@ -2,12 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{Answer, Ask, AuthorizeError, Guarded, Permission, Sampling, identity};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
-    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
+    policy::{
+        EntitySlice, Layers, PolicyService, QueryProblem, QueryProblemKind, RequestParts, ServerContext,
+        Snapshot, StoreName, decide, explain,
+    },
     roles::RoleService,
     telemetry::metrics::{Metrics, Outcome},
     users::UserService,
@@ -47,7 +50,7 @@ impl AuthorizeService {
         match &answered {
             Ok(answer) => {
                 let outcome = Outcome::of(answer.verdict.allow);
-                self.metrics.decided(store.as_str(), outcome, started.elapsed(), 0);
+                self.metrics.decided(store.as_str(), outcome, started.elapsed(), answer.verdict.candidates);
             }
             Err(AuthorizeError::UnknownStore(_)) => {} // a name that a caller made up is no label
             Err(_) => self.metrics.undecided(store.as_str()),
@@ -57,23 +60,32 @@ impl AuthorizeService {
 
     async fn answer(&self, tenant: TenantId, store: StoreName, ask: Ask) -> Result<Answer, AuthorizeError> {
         let snapshot = self.snapshot(&store).await?;
+        let (principal, action, resource) = (raw(&ask.principal)?, raw(&ask.action)?, raw(&ask.resource)?);
+        let context = ask.context.as_ref().map(raw).transpose()?;
         let parts = RequestParts {
-            principal: &ask.principal,
-            action: &ask.action,
-            resource: &ask.resource,
-            context: ask.context.as_ref(),
+            principal: &principal,
+            action: &action,
+            resource: &resource,
+            context: context.as_deref(),
         };
         let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
         let query = snapshot.query(parts, &server)?;
         let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
-        let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
+        let entities = identity.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
+        let identity: Vec<_> = entities.collect::<Result<_, _>>()?;
+        let inline = raw(&Value::Array(ask.entities))?;
+        let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
+        let slice = EntitySlice::new(&snapshot, layers)?;
         let mut verdict = decide(&snapshot, &query, &slice);
-        if let Some(walk) = self.full_walk(&snapshot, &query, &slice)? {
-            verdict = self.settle(verdict, walk).await;
-        }
+        let walk = self.full_walk(&snapshot, &query, &slice)?;
+        let owned = if ask.explain { Some(slice.owned(&snapshot, &query)?) } else { None };
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         let version = snapshot.version();
-        let explanation = if ask.explain {
+        drop(slice);
+        if let Some(walk) = walk {
+            verdict = self.settle(verdict, walk).await;
+        }
+        let explanation = if let Some(slice) = owned {
             let verdict = verdict.clone();
             // It may look at every policy of the store: not on a thread that answers requests.
             tokio::task::spawn_blocking(move || explain(&snapshot, &query, &slice, &verdict)).await.ok()
@@ -122,4 +134,11 @@ impl AuthorizeService {
         );
         Ok(Permission { allow: answer.verdict.allow, decision_id: answer.decision_id })
     }
+}
+
+fn raw(value: &Value) -> Result<Box<RawValue>, AuthorizeError> {
+    serde_json::value::to_raw_value(value).map_err(|error| {
+        let (pointer, kind) = (String::new(), QueryProblemKind::Malformed);
+        AuthorizeError::Query(QueryProblem { pointer, kind, message: error.to_string() })
+    })
 }

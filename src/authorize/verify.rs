@@ -10,9 +10,7 @@ use std::sync::{
 };
 
 use super::AuthorizeService;
-use crate::policy::{
-    EntitySlice, PolicyError, PolicyId, Query, QueryProblem, Snapshot, Verdict, decide as decide_all,
-};
+use crate::policy::{EntitySlice, PolicyError, PolicyId, Query, QueryProblem, Snapshot, Verdict, decide_all};
 
 /// What stands in the place of a policy's id, and says what is wrong, in the answer that a difference led to.
 pub const WRONG_INDEX: (&str, &str) =
@@ -33,7 +31,7 @@ pub struct Sampling {
 pub struct FullWalk {
     snapshot: Arc<Snapshot>,
     query: Query,
-    slice: EntitySlice,
+    slice: EntitySlice<'static>,
 }
 
 impl Sampling {
@@ -73,13 +71,13 @@ impl AuthorizeService {
         &self,
         snapshot: &Arc<Snapshot>,
         query: &Query,
-        slice: &EntitySlice,
+        slice: &EntitySlice<'_>,
     ) -> Result<Option<FullWalk>, QueryProblem> {
         let required = self.policies.live().is_distrusted(snapshot.store());
         if !self.sampling.is_due() && !required {
             return Ok(None);
         }
-        match Ok::<_, QueryProblem>(slice.clone()) {
+        match slice.owned(snapshot, query) {
             Ok(slice) => Ok(Some(FullWalk { snapshot: Arc::clone(snapshot), query: query.clone(), slice })),
             Err(problem) if required => Err(problem),
             Err(problem) => {
@@ -97,7 +95,7 @@ impl AuthorizeService {
             Ok((full, snapshot)) => self.settled(fast, full, &snapshot),
             Err(error) => {
                 tracing::error!(%error, "a decision could not be verified");
-                denied()
+                denied(fast.candidates)
             }
         }
     }
@@ -118,7 +116,7 @@ impl AuthorizeService {
         tracing::error!(%store, version = %snapshot.version(), index_allows = fast.allow, all_allow = full.allow,
             ?by_index, ?by_all, "the policy index is wrong: access is denied, and the store is decided without it");
         self.policies.live().distrust(snapshot);
-        denied()
+        denied(fast.candidates)
     }
 }
 
@@ -131,10 +129,10 @@ fn agree(fast: &Verdict, full: &Verdict) -> bool {
 }
 
 /// Deny, because nobody knows what is right.
-fn denied() -> Verdict {
+fn denied(candidates: u32) -> Verdict {
     let (id, message) = WRONG_INDEX;
     let error = PolicyError { policy_id: PolicyId::new(id), message: message.to_owned() };
-    Verdict { allow: false, determining: Vec::new(), errors: vec![error] }
+    Verdict { allow: false, determining: Vec::new(), errors: vec![error], candidates }
 }
 
 #[cfg(test)]
@@ -148,7 +146,7 @@ mod tests {
         let errors = errors
             .iter()
             .map(|(id, text)| PolicyError { policy_id: PolicyId::new(*id), message: (*text).to_owned() });
-        Verdict { allow, determining: determining.collect(), errors: errors.collect() }
+        Verdict { allow, determining: determining.collect(), errors: errors.collect(), candidates: 0 }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use axum::http::Method;
 use bailiwick::{
     authorize::WRONG_INDEX,
-    policy::{EntitySlice, RequestParts, Verdict, decide},
+    policy::{EntitySlice, Layers, RequestParts, Verdict, decide},
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{
     app::{Actor, TestApp, send},
     both,
-    policy_stores::{EVERYONE, files},
+    policy_stores::{EVERYONE, NOBODY, files},
 };
 
 fn question() -> Value {
@@ -27,21 +27,31 @@ async fn health(test: &TestApp, root: &Actor) -> Value {
     test.get("/v1/policy-stores/app/status", &root.token).await.expect(200)
 }
 
+async fn go_live(test: &TestApp, root: &Actor, policies: &str) {
+    let files = json!({"files": files(policies)});
+    let published = test.post("/v1/policy-stores/app/versions", &root.token, files).await.expect(201);
+    let version = json!({"version": published["version"]});
+    test.post("/v1/policy-stores/app/activate", &root.token, version).await.expect(200);
+}
+
 /// Decides a question about the handbook, as an index would that answered `wrongly`; the answer that is given.
 async fn settled(test: &TestApp, wrongly: bool) -> Verdict {
     let service = &test.app.authorize;
     let snapshot = service.policies.live().snapshot(&"app".parse().unwrap()).unwrap();
-    let (principal, action) = (json!("User::\"someone\""), json!("view"));
-    let resource = json!("Document::\"handbook\"");
+    let raw = |value: Value| to_raw_value(&value).unwrap();
+    let (principal, action) = (raw(json!("User::\"someone\"")), raw(json!("view")));
+    let resource = raw(json!("Document::\"handbook\""));
     let parts = RequestParts { principal: &principal, action: &action, resource: &resource, context: None };
     let query = snapshot.query_as_given(parts).unwrap();
-    let slice = EntitySlice::build(&snapshot, &query, &[], &[]).unwrap();
+    let slice = EntitySlice::new(&snapshot, Layers::default()).unwrap();
     let mut fast = decide(&snapshot, &query, &slice);
     if wrongly {
         fast.allow = !fast.allow;
         fast.determining.clear();
     }
-    match service.full_walk(&snapshot, &query, &slice).unwrap() {
+    let walk = service.full_walk(&snapshot, &query, &slice).unwrap();
+    drop(slice);
+    match walk {
         Some(walk) => service.settle(fast, walk).await,
         None => fast,
     }
@@ -79,7 +89,8 @@ both! {
             return;
         };
         let root = test.administrator().await;
-        assert!(settled(&test, false).await.allow, "the handbook is public");
+        go_live(&test, &root, EVERYONE).await;
+        assert!(settled(&test, false).await.allow);
         assert_eq!(health(&test, &root).await["health"], "ok");
 
         let answer = settled(&test, true).await;
@@ -99,9 +110,7 @@ both! {
         assert_eq!(metric(&test, "bailiwick_index_mismatches_total{store=\"app\"}").await, "1");
 
         // The next activation begins with trust.
-        let published = test.post("/v1/policy-stores/app/versions", &root.token, json!({"files": files(EVERYONE)})).await;
-        let version = published.expect(201)["version"].clone();
-        test.post("/v1/policy-stores/app/activate", &root.token, json!({"version": version})).await.expect(200);
+        go_live(&test, &root, NOBODY).await;
         assert_eq!(health(&test, &root).await["health"], "ok");
         assert_eq!(metric(&test, "bailiwick_index_distrusted{store=\"app\"}").await, "0");
         let ready = send(&test.routers.admin, Method::GET, "/readyz", None, None).await.expect(200);

@@ -63,8 +63,11 @@ fn versions_go_live_under_load_without_a_failure_or_a_mixture() {
     let server = Installation::new(&[("policy.watch", "false"), ("log.filter", "warn")]).start();
     let root = server.administrator();
     let go_live = |version: i64| {
-        let published =
-            server.public.post_as(&root.token, "/v1/policy-stores/files/versions", &json!({"files": files(version)}));
+        let published = server.public.post_as(
+            &root.token,
+            "/v1/policy-stores/files/versions",
+            &json!({"files": files(version)}),
+        );
         assert_eq!(published.expect(201)["version"], version);
         let activate = json!({"version": version});
         server.public.post_as(&root.token, "/v1/policy-stores/files/activate", &activate).expect(200);
