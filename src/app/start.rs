@@ -16,6 +16,7 @@ use crate::{
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus},
     config::{BusKind, Config, RootSecrets},
+    entities::{EntityParts, EntityService},
     kv::{self, Kv},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
@@ -60,6 +61,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
+    /// Entities that applications pushed.
+    pub entities: Arc<EntityService>,
     /// Decisions.
     pub authorize: AuthorizeService,
     /// Users.
@@ -160,6 +163,15 @@ impl App {
                 "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
             );
         }
+        let entities = Arc::new(EntityService::new(EntityParts {
+            db: db.clone(),
+            bus: bus.clone(),
+            policies: policies.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            poll: Duration::from_secs(config.policy.poll_secs),
+        }));
+        entities.refresh().await.context("the pushed entities cannot be read")?;
         let authorize = AuthorizeService {
             policies: policies.clone(),
             users: users.clone(),
@@ -181,6 +193,7 @@ impl App {
             bus,
             metrics,
             policies,
+            entities,
             authorize,
             users,
             roles,
@@ -211,6 +224,7 @@ impl App {
         let (bus, shutdown) = (self.bus.clone(), worker.shutdown_token());
         worker.spawn("bus", async move { bus.run(shutdown).await });
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
+        worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);

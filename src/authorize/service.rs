@@ -50,7 +50,8 @@ impl AuthorizeService {
         match &answered {
             Ok(answer) => {
                 let outcome = Outcome::of(answer.verdict.allow);
-                self.metrics.decided(store.as_str(), outcome, started.elapsed(), answer.verdict.candidates);
+                let candidates = answer.verdict.candidates;
+                self.metrics.decided(store.as_str(), outcome, started.elapsed(), candidates);
             }
             Err(AuthorizeError::UnknownStore(_)) => {} // a name that a caller made up is no label
             Err(_) => self.metrics.undecided(store.as_str()),

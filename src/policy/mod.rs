@@ -54,8 +54,8 @@ pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
 pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{
-    Change, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers, MAX_INLINE_ENTITIES,
-    MAX_INLINE_PARENTS, Revision, TableError,
+    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers,
+    MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
 };
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;

@@ -3,9 +3,9 @@
 use axum::http::Method;
 use bailiwick::{
     authorize::WRONG_INDEX,
-    policy::{EntitySlice, Layers, RequestParts, Verdict, decide},
+    policy::{EntitySlice, Layers, ServerContext, Verdict, decide},
 };
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{Value, json};
 
 use crate::{
     app::{Actor, TestApp, send},
@@ -38,11 +38,8 @@ async fn go_live(test: &TestApp, root: &Actor, policies: &str) {
 async fn settled(test: &TestApp, wrongly: bool) -> Verdict {
     let service = &test.app.authorize;
     let snapshot = service.policies.live().snapshot(&"app".parse().unwrap()).unwrap();
-    let raw = |value: Value| to_raw_value(&value).unwrap();
-    let (principal, action) = (raw(json!("User::\"someone\"")), raw(json!("view")));
-    let resource = raw(json!("Document::\"handbook\""));
-    let parts = RequestParts { principal: &principal, action: &action, resource: &resource, context: None };
-    let query = snapshot.query_as_given(parts).unwrap();
+    let server = ServerContext::default();
+    let query = snapshot.query_named(("User", "someone"), "view", ("Document", "handbook"), &server).unwrap();
     let slice = EntitySlice::new(&snapshot, Layers::default()).unwrap();
     let mut fast = decide(&snapshot, &query, &slice);
     if wrongly {

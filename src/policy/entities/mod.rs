@@ -18,6 +18,7 @@
 //! set, and a policy that looks into an ancestor reaches it by an attribute. A policy within the level
 //! cannot tell this from all entities.
 
+mod checked;
 mod identity;
 mod inline;
 mod layers;
@@ -25,8 +26,9 @@ mod reach;
 mod slice;
 mod table;
 
+pub use checked::CheckedEntity;
 pub use identity::EntityRecord;
 pub use inline::{MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
 pub use layers::Layers;
 pub use slice::EntitySlice;
-pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableError};
+pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableBuilder, TableError};

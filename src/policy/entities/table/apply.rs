@@ -11,7 +11,7 @@ use super::{
     Change, EntityKey, EntityRow, EntityTable, Revision, TableError,
     lineage::{ByParents, Children, Lineage},
     names::{Name, Probe},
-    rows::Row,
+    rows::{Body, Row},
 };
 
 /// Most parents of one entity.
@@ -19,6 +19,41 @@ pub(super) const MAX_PARENTS: usize = 10_000;
 
 /// Entities whose place changed, each with how many of its parents still wait for theirs.
 type Waiting = HashMap<Name, usize, RandomState>;
+
+/// A write under way: changes one after the other, then their outcome. For loads too large to hold as changes.
+#[derive(Debug, Default)]
+pub struct TableBuilder {
+    next: Body,
+    moved: Vec<Name>,
+}
+
+impl TableBuilder {
+    /// Takes in a change; of two to one entity the later one counts.
+    ///
+    /// Errors: `TooManyParents`, `NotAType`, `Cycle` of an entity that is its own parent.
+    pub fn push(&mut self, change: &Change) -> Result<(), TableError> {
+        match change {
+            Change::Put(row) => self.next.put(row, &mut self.moved)?,
+            Change::Remove(key) => self.next.remove(key, &mut self.moved),
+        }
+        Ok(())
+    }
+
+    /// Whether an entity is there, as far as the changes came.
+    #[must_use]
+    pub fn contains(&self, key: &EntityKey) -> bool {
+        self.next.find(key).is_some()
+    }
+
+    /// The table after all changes.
+    ///
+    /// Errors: `Cycle`, `TooManyAncestors`.
+    pub fn finish(mut self, revision: Revision) -> Result<EntityTable, TableError> {
+        self.next.revision = revision;
+        self.next.settle(self.moved)?;
+        Ok(EntityTable(Arc::new(self.next)))
+    }
+}
 
 impl EntityTable {
     /// A table of all these rows, which may come in any order.
@@ -41,17 +76,15 @@ impl EntityTable {
         changes: impl IntoIterator<Item = Change>,
         revision: Revision,
     ) -> Result<Self, TableError> {
-        let mut next = self.clone();
-        next.revision = revision;
-        let mut moved = Vec::new();
-        for change in changes {
-            match change {
-                Change::Put(row) => next.put(&row, &mut moved)?,
-                Change::Remove(key) => next.remove(&key, &mut moved),
-            }
-        }
-        next.settle(moved)?;
-        Ok(next)
+        let mut write = self.change();
+        changes.into_iter().try_for_each(|change| write.push(&change))?;
+        write.finish(revision)
+    }
+
+    /// Begins a write on top of this table, which stays as it is.
+    #[must_use]
+    pub fn change(&self) -> TableBuilder {
+        TableBuilder { next: Body::clone(&self.0), moved: Vec::new() }
     }
 
     /// The table with one entity made or replaced.
@@ -67,7 +100,9 @@ impl EntityTable {
     pub fn delete(&self, key: EntityKey, revision: Revision) -> Result<Self, TableError> {
         self.apply([Change::Remove(key)], revision)
     }
+}
 
+impl Body {
     fn put(&mut self, row: &EntityRow, moved: &mut Vec<Name>) -> Result<(), TableError> {
         let name = self.intern(&row.key)?;
         let mut parents = row.parents.iter().map(|key| self.intern(key)).collect::<Result<Vec<_>, _>>()?;

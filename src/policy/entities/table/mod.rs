@@ -18,11 +18,13 @@
 //!   asked for and kept in a bounded memo, where it counts only for the very row that it was made of.
 
 mod apply;
+mod difference;
 mod lineage;
 mod memo;
 mod model;
 mod names;
 mod rows;
 
+pub use apply::TableBuilder;
 pub use model::{Change, EntityKey, EntityRow, Revision, TableError};
 pub use rows::EntityTable;

@@ -97,6 +97,11 @@ impl Name {
         Uid::from_components(self.0.kind.core.clone(), Eid::new(self.0.id.clone()), None)
     }
 
+    /// Whether its type has this name.
+    pub(super) fn is_of(&self, kind: &str) -> bool {
+        self.0.kind.name == kind
+    }
+
     /// Its two parts.
     pub(super) fn key(&self) -> EntityKey {
         EntityKey { entity_type: self.0.kind.name.clone(), id: self.0.id.clone() }

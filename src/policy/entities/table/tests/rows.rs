@@ -78,10 +78,10 @@ fn check(table: &EntityTable, model: &Naive) {
     }
     for (parent, children) in below {
         let listed: Vec<_> =
-            table.children(parent, None, usize::MAX).into_iter().map(|row| row.key).collect();
+            table.children(parent, None, None, usize::MAX).into_iter().map(|row| row.key).collect();
         assert_eq!(listed.iter().collect::<Vec<_>>(), children, "in {parent}");
         for (at, child) in children.iter().enumerate() {
-            let rest = table.children(parent, Some(child), 2).len();
+            let rest = table.children(parent, None, Some(child), 2).len();
             assert_eq!(rest, (children.len() - at - 1).min(2));
         }
     }
@@ -210,7 +210,7 @@ fn there_are_bounds() {
 #[test]
 fn siblings_share_what_they_are_in() {
     let first = table(&[("a", &["f"]), ("b", &["f"]), ("f", &["root"])]);
-    let lineage = |table: &EntityTable, name: &str| table.find(&key(name)).unwrap().1.lineage().clone();
+    let lineage = |table: &EntityTable, name: &str| table.0.find(&key(name)).unwrap().1.lineage().clone();
     assert!(Arc::ptr_eq(&lineage(&first, "a"), &lineage(&first, "b")));
     let third = first.upsert(row("c", "{}", &["f"]), Revision(2)).unwrap();
     assert!(Arc::ptr_eq(&lineage(&third, "c"), &lineage(&third, "a")));
