@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::AuthorizeService,
+    authorize::{AuthorizeService, IdentityCache},
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
-    bus::{self, Bus},
+    bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
     kv::{self, Kv},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
@@ -55,6 +55,8 @@ pub struct App {
     pub kv: Kv,
     /// Messages between nodes.
     pub bus: Bus,
+    /// News of users and roles.
+    pub identity_news: Arc<IdentityNews>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
     /// Decisions.
@@ -111,8 +113,10 @@ impl App {
         let kv = open_kv(&config, &clock).await?;
         let bus = open_bus(&config, &db, &clock, &entropy)?;
 
-        let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
-        let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
+        let identity_news = Arc::new(IdentityNews::new(bus.clone()));
+        let news = || identity_news.clone();
+        let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
+        let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let settings = TokenSettings::new(&config.tokens, &config.public_url());
         let tokens =
             TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
@@ -156,8 +160,7 @@ impl App {
         }
         let authorize = AuthorizeService {
             policies: policies.clone(),
-            users: users.clone(),
-            roles: roles.clone(),
+            identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
             clock: clock.clone(),
             entropy: entropy.clone(),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
@@ -171,6 +174,7 @@ impl App {
             db,
             kv,
             bus,
+            identity_news,
             policies,
             authorize,
             users,
@@ -201,6 +205,7 @@ impl App {
         let (bus, shutdown) = (self.bus.clone(), worker.shutdown_token());
         worker.spawn("bus", async move { bus.run(shutdown).await });
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
+        worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);

@@ -20,5 +20,6 @@ mod model;
 mod service;
 
 pub use error::AuthorizeError;
+pub use identity::IdentityCache;
 pub use model::{Answer, Ask, EntityRef, Guarded, Permission};
 pub use service::AuthorizeService;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
+use super::{
+    Answer, Ask, AuthorizeError, Guarded, Permission,
+    identity::{IdentityCache, Named},
+};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
     policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
-    roles::RoleService,
-    users::UserService,
 };
 
 /// The policy decision point.
@@ -17,10 +18,8 @@ use crate::{
 pub struct AuthorizeService {
     /// The policy stores and their active versions.
     pub policies: Arc<PolicyService>,
-    /// Users, as entities.
-    pub users: UserService,
-    /// Roles, as their parents.
-    pub roles: RoleService,
+    /// Users and roles, as entities.
+    pub identity: Arc<IdentityCache>,
     /// The time in `context.bailiwick.now`.
     pub clock: Arc<dyn Clock>,
     /// Randomness of decision ids.
@@ -46,7 +45,14 @@ impl AuthorizeService {
         };
         let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
         let query = snapshot.query(parts, &server)?;
-        let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
+        let texts: Vec<String> = [&ask.principal, &ask.resource]
+            .into_iter()
+            .chain(&ask.context)
+            .chain(&ask.entities)
+            .map(Value::to_string)
+            .collect();
+        let named = Named::in_texts(texts.iter().map(String::as_str), snapshot.identity());
+        let identity = self.identity.entities(&snapshot, tenant, &named).await?;
         let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
         let verdict = decide(&snapshot, &query, &slice);
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;

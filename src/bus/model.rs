@@ -18,18 +18,21 @@ pub enum Topic {
     Revocation,
     /// A policy store has another active version.
     Policy,
+    /// A user or a role is not what it was.
+    Identity,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 2] = [Self::Revocation, Self::Policy];
+    pub const ALL: [Self; 3] = [Self::Revocation, Self::Policy, Self::Identity];
 
-    /// Its name in channel names: `rev` or `policy`.
+    /// Its name in channel names: `rev`, `policy`, ….
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Revocation => "rev",
             Self::Policy => "policy",
+            Self::Identity => "identity",
         }
     }
 }
