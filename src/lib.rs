@@ -18,6 +18,7 @@
 //! | [`authorize`] | the policy decision point: a question in, a decision out |
 //! | [`authn`] | sign-up, sign-in, who is calling |
 //! | [`sessions`], [`tokens`] | refresh and revocation; access tokens and their keys |
+//! | [`entities`] | what applications push: documents, folders, teams; a hot copy on every node |
 //! | [`users`], [`roles`] | who there is and what they were granted |
 //! | [`audit`] | who did what, written in the transaction that does it |
 //! | [`http`] | the API: translation only |
@@ -51,6 +52,8 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "enforce")]
 pub mod enforce;
+#[cfg(feature = "server")]
+pub mod entities;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(any(feature = "enforce", feature = "server"))]

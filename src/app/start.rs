@@ -16,6 +16,7 @@ use crate::{
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
+    entities::{EntityParts, EntityService},
     kv::{self, Kv},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
@@ -59,6 +60,8 @@ pub struct App {
     pub identity_news: Arc<IdentityNews>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
+    /// Entities that applications pushed.
+    pub entities: Arc<EntityService>,
     /// Decisions.
     pub authorize: AuthorizeService,
     /// Users.
@@ -158,6 +161,15 @@ impl App {
                 "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
             );
         }
+        let entities = Arc::new(EntityService::new(EntityParts {
+            db: db.clone(),
+            bus: bus.clone(),
+            policies: policies.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            poll: Duration::from_secs(config.policy.poll_secs),
+        }));
+        entities.refresh().await.context("the pushed entities cannot be read")?;
         let authorize = AuthorizeService {
             policies: policies.clone(),
             identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
@@ -176,6 +188,7 @@ impl App {
             bus,
             identity_news,
             policies,
+            entities,
             authorize,
             users,
             roles,
@@ -206,6 +219,7 @@ impl App {
         worker.spawn("bus", async move { bus.run(shutdown).await });
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
         worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
+        worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Answer, Ask, AuthorizeError, Guarded, Permission,
@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
-    policy::{EntitySlice, PolicyService, RequestParts, ServerContext, Snapshot, StoreName, decide, explain},
+    policy::{
+        EntitySlice, Layers, PolicyService, QueryProblem, QueryProblemKind, RequestParts, ServerContext,
+        Snapshot, StoreName, decide, explain,
+    },
 };
 
 /// The policy decision point.
@@ -37,27 +40,29 @@ impl AuthorizeService {
     pub async fn check(&self, tenant: TenantId, ask: Ask) -> Result<Answer, AuthorizeError> {
         let store = ask.store.clone().unwrap_or_else(|| self.default_store.clone());
         let snapshot = self.snapshot(&store).await?;
+        let (principal, action, resource) = (raw(&ask.principal)?, raw(&ask.action)?, raw(&ask.resource)?);
+        let context = ask.context.as_ref().map(raw).transpose()?;
         let parts = RequestParts {
-            principal: &ask.principal,
-            action: &ask.action,
-            resource: &ask.resource,
-            context: ask.context.as_ref(),
+            principal: &principal,
+            action: &action,
+            resource: &resource,
+            context: context.as_deref(),
         };
         let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
         let query = snapshot.query(parts, &server)?;
-        let texts: Vec<String> = [&ask.principal, &ask.resource]
-            .into_iter()
-            .chain(&ask.context)
-            .chain(&ask.entities)
-            .map(Value::to_string)
-            .collect();
-        let named = Named::in_texts(texts.iter().map(String::as_str), snapshot.identity());
+        let inline = raw(&Value::Array(ask.entities))?;
+        let texts =
+            [&*principal, &*resource, &*inline].into_iter().chain(context.as_deref()).map(RawValue::get);
+        let named = Named::in_texts(texts, snapshot.identity());
         let identity = self.identity.entities(&snapshot, tenant, &named).await?;
-        let slice = EntitySlice::build(&snapshot, &query, &identity, &ask.entities)?;
+        let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
+        let slice = EntitySlice::new(&snapshot, layers)?;
         let verdict = decide(&snapshot, &query, &slice);
+        let owned = if ask.explain { Some(slice.owned(&snapshot, &query)?) } else { None };
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         let version = snapshot.version();
-        let explanation = if ask.explain {
+        drop(slice);
+        let explanation = if let Some(slice) = owned {
             let verdict = verdict.clone();
             // It may look at every policy of the store: not on a thread that answers requests.
             tokio::task::spawn_blocking(move || explain(&snapshot, &query, &slice, &verdict)).await.ok()
@@ -106,4 +111,11 @@ impl AuthorizeService {
         );
         Ok(Permission { allow: answer.verdict.allow, decision_id: answer.decision_id })
     }
+}
+
+fn raw(value: &Value) -> Result<Box<RawValue>, AuthorizeError> {
+    serde_json::value::to_raw_value(value).map_err(|error| {
+        let (pointer, kind) = (String::new(), QueryProblemKind::Malformed);
+        AuthorizeError::Query(QueryProblem { pointer, kind, message: error.to_string() })
+    })
 }

@@ -85,5 +85,6 @@ fn channel(topic: Topic) -> &'static str {
         Topic::Revocation => "bailiwick_rev",
         Topic::Policy => "bailiwick_policy",
         Topic::Identity => "bailiwick_identity",
+        Topic::Entities => "bailiwick_entities",
     }
 }

@@ -28,6 +28,10 @@ section! {
         large_body_limit_bytes: usize = 1024 * 1024,
         /// Largest body that publishes a policy version, bytes.
         bundle_limit_bytes: usize = 32 * 1024 * 1024,
+        /// Largest body that replaces all entities of a store, bytes.
+        entities_limit_bytes: usize = 256 * 1024 * 1024,
+        /// Time to send such a body and to have it stored, seconds.
+        entities_timeout_secs: u64 = 300,
         /// Time to send a request's headers, seconds.
         header_timeout_secs: u64 = 5,
         /// Time to send a request's body, seconds.
@@ -70,7 +74,9 @@ impl ServerConfig {
         let (small, large) = (self.body_limit_bytes, self.large_body_limit_bytes);
         found.within("server.large_body_limit_bytes", large as u64, small as u64..=1 << 30);
         found.within("server.bundle_limit_bytes", self.bundle_limit_bytes as u64, small as u64..=1 << 30);
+        found.within("server.entities_limit_bytes", self.entities_limit_bytes as u64, small as u64..=1 << 34);
         for (key, seconds) in [
+            ("server.entities_timeout_secs", self.entities_timeout_secs),
             ("server.header_timeout_secs", self.header_timeout_secs),
             ("server.body_timeout_secs", self.body_timeout_secs),
             ("server.request_timeout_secs", self.request_timeout_secs),

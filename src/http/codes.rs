@@ -1,6 +1,6 @@
 //! Every error code of the API in one table: code, status, title (identity.md §2.9).
 //!
-//! Codes are stable: a caller may branch on them. `tests/repo.rs` compares this table with README
+//! Codes are stable: a caller may branch on them. `tests/repo` compares this table with README
 //! and with the OpenAPI document.
 
 use axum::http::StatusCode;

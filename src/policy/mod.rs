@@ -4,7 +4,7 @@
 //! files ─ Bundle ─ compile ─► Snapshot ─┐
 //!                                       ├─ decide ─► Verdict ─ explain ─► Explanation
 //! request ─ Snapshot::query ─► Query ───┤
-//! entities ─ EntitySlice::build ────────┘
+//! entities ─ EntitySlice::new ──────────┘
 //! ```
 //!
 //! Everything in this picture is pure: no I/O, no clock, no look-up; the same input gives the same
@@ -49,10 +49,13 @@ mod versions;
 mod watch;
 
 pub use bundle::{Bundle, BundleError};
-pub use cedar_policy::EntityUid;
+pub use cedar_policy::{Entity, EntityUid};
 pub use compile::{Compiled, compile};
-pub use engine::{decide, evaluate};
-pub use entities::{EntityRecord, EntitySlice, MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
+pub use engine::{decide, decide_all, evaluate, evaluate_all};
+pub use entities::{
+    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers,
+    MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
+};
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};
 pub use manifest::Manifest;
 pub use model::{

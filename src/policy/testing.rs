@@ -7,9 +7,11 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{EntitySlice, Finding, PolicyId, RequestParts, Snapshot, Verdict, compile::text::Text, decide};
+use super::{
+    EntitySlice, Finding, Layers, PolicyId, RequestParts, Snapshot, Verdict, compile::text::Text, decide,
+};
 
 /// A case: a request and what it must be answered.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,7 +24,7 @@ pub struct Case {
     pub request: CaseRequest,
     /// Entities laid over the static ones.
     #[serde(default)]
-    pub entities: Vec<Value>,
+    pub entities: Option<Box<RawValue>>,
     /// The answer that is right.
     pub decision: Expected,
     /// Policies that must be among the determining ones.
@@ -38,14 +40,14 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 pub struct CaseRequest {
     /// Who asks: `User::"alice"` or `{"type", "id"}`.
-    pub principal: Value,
+    pub principal: Box<RawValue>,
     /// What they want to do; also a bare name.
-    pub action: Value,
+    pub action: Box<RawValue>,
     /// With which thing.
-    pub resource: Value,
+    pub resource: Box<RawValue>,
     /// The whole context; absent is empty.
     #[serde(default)]
-    pub context: Option<Value>,
+    pub context: Option<Box<RawValue>>,
 }
 
 /// An expected decision.
@@ -149,12 +151,13 @@ fn answer(snapshot: &Snapshot, case: &Case) -> Result<Verdict, String> {
         principal: &request.principal,
         action: &request.action,
         resource: &request.resource,
-        context: request.context.as_ref(),
+        context: request.context.as_deref(),
     };
     let at = |pointer: &str, message: &str| format!("the request is wrong at `{pointer}`: {message}");
     let query = snapshot.query_as_given(parts).map_err(|problem| at(&problem.pointer, &problem.message))?;
-    let slice = EntitySlice::build(snapshot, &query, &[], &case.entities)
-        .map_err(|problem| at(&problem.pointer, &problem.message))?;
+    let layers = Layers { inline: case.entities.as_deref(), ..Layers::default() };
+    let slice =
+        EntitySlice::new(snapshot, layers).map_err(|problem| at(&problem.pointer, &problem.message))?;
     Ok(decide(snapshot, &query, &slice))
 }
 

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bailiwick::policy::{
-    Bundle, EntitySlice, RequestParts, ServerContext, Snapshot, compile, decide, evaluate,
+    Bundle, EntitySlice, Layers, RequestParts, ServerContext, Snapshot, compile, decide, evaluate,
 };
 use cedar_policy::{
     Context, Effect, Entities, EntityUid, PolicyId, PolicySet, Request, Schema, SlotId, Template,
 };
 use serde_json::{Value, json};
 
-use crate::corpus::{Answer, plain};
+use crate::{
+    corpus::{Answer, plain},
+    support::raw,
+};
 
 const SCHEMA: &str = "
 entity Group in [Group];
@@ -238,14 +241,16 @@ fn round(seed: u64, sound: bool) -> (usize, usize) {
         let (principal, resource) = (ask.principal.parse().unwrap(), ask.resource.parse().unwrap());
         let request = Request::new(principal, action, resource, context, Some(&schema)).unwrap();
         let parts = RequestParts {
-            principal: &json!(ask.principal),
-            action: &json!(ask.action),
-            resource: &json!(ask.resource),
-            context: Some(&ask.context),
+            principal: &raw(&json!(ask.principal)),
+            action: &raw(&json!(ask.action)),
+            resource: &raw(&json!(ask.resource)),
+            context: Some(&raw(&ask.context)),
         };
         let query = snapshot.query(parts, &ServerContext::default()).unwrap();
+        let inline = raw(&Value::Array(json.clone()));
+        let layers = Layers { inline: Some(&inline), ..Layers::default() };
         let slice = if sound {
-            EntitySlice::build(&snapshot, &query, &[], &json).unwrap()
+            EntitySlice::new(&snapshot, layers).unwrap()
         } else {
             EntitySlice::whole(all.clone())
         };

@@ -1,9 +1,11 @@
 //! Explanations over the example store, and over policies as deep as they may be.
 
-use bailiwick::policy::{EntitySlice, Explanation, RequestParts, ServerContext, Snapshot, decide, explain};
+use bailiwick::policy::{
+    EntitySlice, Explanation, Layers, RequestParts, ServerContext, Snapshot, decide, explain,
+};
 use serde_json::{Value, json};
 
-use crate::{findings::store, shipped::compiled};
+use crate::{findings::store, shipped::compiled, support::raw};
 
 fn explained(
     snapshot: &Snapshot,
@@ -13,13 +15,15 @@ fn explained(
     entities: &Value,
 ) -> Explanation {
     let parts = RequestParts {
-        principal: &json!("User::\"u\""),
-        action: &json!(action),
-        resource: &json!(resource),
-        context: Some(context),
+        principal: &raw(&json!("User::\"u\"")),
+        action: &raw(&json!(action)),
+        resource: &raw(&json!(resource)),
+        context: Some(&raw(context)),
     };
     let query = snapshot.query(parts, &ServerContext::default()).unwrap();
-    let slice = EntitySlice::build(snapshot, &query, &[], entities.as_array().unwrap()).unwrap();
+    let inline = raw(entities);
+    let layers = Layers { inline: Some(&inline), ..Layers::default() };
+    let slice = EntitySlice::new(snapshot, layers).unwrap();
     explain(snapshot, &query, &slice, &decide(snapshot, &query, &slice))
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use bailiwick::policy::{EntitySlice, RequestParts, Snapshot, decide};
-use serde_json::{Value, json};
+use bailiwick::policy::{EntitySlice, Layers, RequestParts, Snapshot, decide};
+use serde_json::json;
 
-use crate::{shipped::compiled, support::setting};
+use crate::{
+    shipped::compiled,
+    support::{raw, setting},
+};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_matrix.txt");
 const ACTORS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "disabled"];
@@ -51,10 +54,10 @@ fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
     let principal = if actor == "anonymous" { "Anonymous::\"anonymous\"" } else { "User::\"self\"" };
     let context = json!({"bailiwick": {"now": "2026-01-01T00:00:00Z"}});
     let parts = RequestParts {
-        principal: &json!(principal),
-        action: &json!(action),
-        resource: &json!(resource),
-        context: Some(&context),
+        principal: &raw(&json!(principal)),
+        action: &raw(&json!(action)),
+        resource: &raw(&json!(resource)),
+        context: Some(&raw(&context)),
     };
     let Ok(query) = system.query_as_given(parts) else { return '.' };
     let (role, status) = if actor == "disabled" { ("super_admin", "disabled") } else { (actor, "active") };
@@ -64,8 +67,9 @@ fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
             "parents": [{"type": "Role", "id": role}, {"type": "Tenant", "id": "t"}]})
     };
     let heir = json!({"uid": {"type": "Role", "id": "heir"}, "attrs": {}, "parents": [{"type": "Role", "id": "super_admin"}]});
-    let entities: [Value; 3] = [user("self", role), user("other", "user"), heir];
-    let slice = EntitySlice::build(system, &query, &[], &entities).unwrap();
+    let entities = raw(&json!([user("self", role), user("other", "user"), heir]));
+    let layers = Layers { inline: Some(&entities), ..Layers::default() };
+    let slice = EntitySlice::new(system, layers).unwrap();
     let verdict = decide(system, &query, &slice);
     assert!(verdict.errors.is_empty(), "{actor} {action} {resource}: {:?}", verdict.errors);
     if verdict.allow { '+' } else { '-' }

@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use bailiwick::{
     base::Millis,
     policy::{
-        Bundle, EntityRecord, EntitySlice, Query, QueryProblem, QueryProblemKind, RequestParts,
+        Bundle, EntityRecord, EntitySlice, Layers, Query, QueryProblem, QueryProblemKind, RequestParts,
         ServerContext, Snapshot, VersionNumber, compile, decide, evaluate,
     },
 };
 use serde_json::{Value, json};
+
+use crate::support::raw;
 
 const SCHEMA: &str = "
 entity Role in [Role];
@@ -43,6 +45,8 @@ fn ask(
     resource: Value,
     context: Value,
 ) -> Result<Query, QueryProblem> {
+    let [principal, action, resource, context] =
+        [principal, action, resource, context].map(|part| raw(&part));
     let parts =
         RequestParts { principal: &principal, action: &action, resource: &resource, context: Some(&context) };
     snapshot.query(parts, &ServerContext { now: Some(Millis(0)), ..ServerContext::default() })
@@ -147,11 +151,10 @@ fn the_server_adds_what_the_schema_declares() {
         session_id: Some("not declared".to_owned()),
         ..ServerContext::default()
     };
-    let parts =
-        |action| RequestParts { principal: &Value::Null, action, resource: &Value::Null, context: None };
-    let (user, doc, context) = (json!("User::\"u\""), json!("Doc::\"d\""), json!({"mfa": true}));
-    let view = json!("view");
-    let parts = RequestParts { principal: &user, resource: &doc, context: Some(&context), ..parts(&view) };
+    let [user, doc, context, view] =
+        [json!("User::\"u\""), json!("Doc::\"d\""), json!({"mfa": true}), json!("view")]
+            .map(|part| raw(&part));
+    let parts = RequestParts { principal: &user, action: &view, resource: &doc, context: Some(&context) };
     let query = snapshot.query(parts, &server).unwrap();
     let expected = json!({
         "now": {"__extn": {"fn": "datetime", "arg": "2023-11-14T22:13:20.123Z"}},
@@ -160,7 +163,7 @@ fn the_server_adds_what_the_schema_declares() {
     });
     assert_eq!(query.context().unwrap()["bailiwick"], expected);
     assert_eq!(snapshot.server_context_of(query.action()), ["amr", "client_id", "ip", "now"]);
-    let edit = json!("Action::\"edit\"");
+    let edit = raw(&json!("Action::\"edit\""));
     let parts = RequestParts { action: &edit, context: None, ..parts };
     assert_eq!(snapshot.query(parts, &server).unwrap().context().unwrap(), json!({}));
     // What the schema requires and the server does not know is said, not made up.
@@ -171,7 +174,8 @@ fn the_server_adds_what_the_schema_declares() {
         QueryProblemKind::Context,
     );
     // Recorded as it was evaluated, and read back.
-    let parts = RequestParts { context: Some(&query.context().unwrap()), ..parts };
+    let recorded = raw(&query.context().unwrap());
+    let parts = RequestParts { context: Some(&recorded), ..parts };
     assert_eq!(snapshot.query_as_given(parts).unwrap().context(), query.context());
 }
 
@@ -179,7 +183,11 @@ fn the_server_adds_what_the_schema_declares() {
 fn verdict(snapshot: &Snapshot, identity: &[EntityRecord], inline: &Value) -> Result<bool, QueryProblem> {
     let query = ask(snapshot, json!("User::\"u\""), json!("view"), json!("Doc::\"d\""), json!({"mfa": true}))
         .unwrap();
-    let slice = EntitySlice::build(snapshot, &query, identity, inline.as_array().unwrap())?;
+    let identity: Vec<_> =
+        identity.iter().map(|record| Arc::new(snapshot.identity_entity(record).unwrap())).collect();
+    let inline = raw(inline);
+    let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
+    let slice = EntitySlice::new(snapshot, layers)?;
     Ok(decide(snapshot, &query, &slice).allow)
 }
 
@@ -278,7 +286,9 @@ fn a_slice_reaches_the_validated_level_and_no_further() {
     let query =
         ask(&snapshot, json!("User::\"u\""), json!("view"), json!("Doc::\"d\""), json!({"mfa": true}))
             .unwrap();
-    let slice = EntitySlice::build(&snapshot, &query, &[], inline.as_array().unwrap()).unwrap();
+    let inline = raw(&inline);
+    let layers = Layers { inline: Some(&inline), ..Layers::default() };
+    let slice = EntitySlice::new(&snapshot, layers).unwrap().owned(&snapshot, &query).unwrap();
     let json = slice.to_json().unwrap();
     let names: Vec<&str> =
         json.as_array().unwrap().iter().map(|one| one["uid"]["id"].as_str().unwrap()).collect();
@@ -297,7 +307,7 @@ fn an_erring_forbid_denies_and_an_erring_permit_is_skipped() {
         let query =
             ask(&snapshot, json!("User::\"u\""), json!("view"), json!("Doc::\"d\""), json!({"mfa": true}))
                 .unwrap();
-        let slice = EntitySlice::build(&snapshot, &query, &[], &[]).unwrap();
+        let slice = EntitySlice::new(&snapshot, Layers::default()).unwrap();
         let (as_cedar, verdict) = (evaluate(&snapshot, &query, &slice), decide(&snapshot, &query, &slice));
         assert_eq!((as_cedar.allow, verdict.allow), (cedar, ours), "{effect}");
         let ids: Vec<&str> = verdict.errors.iter().map(|error| error.policy_id.as_str()).collect();

@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use bailiwick::{
     base::Millis,
     policy::{
-        Bundle, Compiled, EntityRecord, EntitySlice, PolicyId, RequestParts, ServerContext, compile, decide,
+        Bundle, Compiled, EntityRecord, EntitySlice, Layers, PolicyId, RequestParts, ServerContext, compile,
+        decide,
     },
 };
 use serde_json::json;
+
+use crate::support::raw;
 
 /// The files of a shipped store.
 pub(crate) fn files(store: &str) -> BTreeMap<String, Arc<[u8]>> {
@@ -65,14 +68,16 @@ fn one_edited_line_flips_the_decision_of_the_tour() {
     };
     let allowed = |compiled: &Compiled, action: &str| {
         let parts = RequestParts {
-            principal: &json!({"type": "User", "id": "usr_new"}),
-            action: &json!(action),
-            resource: &json!({"type": "Document", "id": "handbook"}),
+            principal: &raw(&json!({"type": "User", "id": "usr_new"})),
+            action: &raw(&json!(action)),
+            resource: &raw(&json!({"type": "Document", "id": "handbook"})),
             context: None,
         };
         let server = ServerContext { now: Some(Millis(1_700_000_000_000)), ..ServerContext::default() };
         let query = compiled.snapshot.query(parts, &server).unwrap();
-        let slice = EntitySlice::build(&compiled.snapshot, &query, std::slice::from_ref(&user), &[]).unwrap();
+        let identity = [Arc::new(compiled.snapshot.identity_entity(&user).unwrap())];
+        let layers = Layers { identity: &identity, ..Layers::default() };
+        let slice = EntitySlice::new(&compiled.snapshot, layers).unwrap();
         let verdict = decide(&compiled.snapshot, &query, &slice);
         assert_eq!(verdict.errors, []);
         verdict.allow

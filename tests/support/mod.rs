@@ -22,6 +22,11 @@ pub(crate) enum Backend {
     Shared,
 }
 
+/// A value as the JSON text that a request brings.
+pub(crate) fn raw(value: &serde_json::Value) -> Box<serde_json::value::RawValue> {
+    serde_json::value::to_raw_value(value).unwrap()
+}
+
 /// An environment variable of the tests.
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where the services are")]
 pub(crate) fn setting(name: &str) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::{
     authorize::AuthorizeError,
     base::{Clock, Digest32, TenantId, UserId},
     bus::IdentityNews,
-    policy::{EntityRecord, Snapshot},
+    policy::{Entity, EntityUid, Snapshot},
     roles::RoleService,
     users::UserService,
 };
@@ -27,7 +27,7 @@ type Key = (Digest32, TenantId, Option<UserId>);
 /// Entities, and how old the facts are that they were made of.
 #[derive(Debug)]
 struct Made {
-    entities: Vec<EntityRecord>,
+    entities: Vec<Arc<Entity>>,
     age: Age,
 }
 
@@ -58,15 +58,15 @@ impl IdentityCache {
         snapshot: &Snapshot,
         tenant: TenantId,
         named: &Named,
-    ) -> Result<Vec<EntityRecord>, AuthorizeError> {
-        let mut all: Vec<EntityRecord> = Vec::new();
+    ) -> Result<Vec<Arc<Entity>>, AuthorizeError> {
+        let mut all: Vec<Arc<Entity>> = Vec::new();
         let whole_tenant = named.roles.then_some(None);
         for user in named.users.iter().copied().map(Some).chain(whole_tenant) {
             all.extend(self.made(snapshot, tenant, user).await?.entities.iter().cloned());
         }
         if named.users.len() + usize::from(named.roles) > 1 {
-            let mut seen = HashSet::with_capacity(all.len());
-            all.retain(|entity| seen.insert(entity.uid.clone()));
+            let mut seen: HashSet<EntityUid> = HashSet::with_capacity(all.len());
+            all.retain(|entity| seen.insert(entity.uid()));
         }
         Ok(all)
     }
@@ -83,7 +83,7 @@ impl IdentityCache {
         }
         let types = snapshot.identity();
         let roles = self.facts.roles(tenant).await?;
-        let (entities, age) = match user {
+        let (records, age) = match user {
             // A user's stamp moves with the tenant's roles too.
             Some(user) => {
                 let user = self.facts.user(tenant, user).await?;
@@ -91,6 +91,8 @@ impl IdentityCache {
             }
             None => (records::of_roles(&roles.fact, types), roles.age),
         };
+        let entities = records.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
+        let entities = entities.collect::<Result<_, _>>()?;
         let made = Arc::new(Made { entities, age });
         self.made.insert(key, Arc::clone(&made));
         Ok(made)

@@ -4,11 +4,14 @@
 
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
-        Context, Entity, EntityUID as Uid, EntityUIDEntry, Expr, Literal, Policy, Request, SlotEnv, Template,
-        Value, ValueKind,
+        ActionConstraint, BinaryOp, Context, Eid, Entity, EntityReference, EntityType, EntityUID as Uid,
+        EntityUIDEntry, Expr, ExprBuilder, ExprKind, Literal, Name, PartialValue, Pattern, Policy,
+        PrincipalOrResourceConstraint as ScopeConstraint, Request, Set, SlotEnv, Template, UnaryOp, Value,
+        ValueKind, Var,
     },
-    entities::{Dereference, Entities},
+    entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
     evaluator::Evaluator,
+    expr_builder::ExprBuilder as BuildExpr,
     extensions::Extensions,
     parser::Loc,
     validator::types::{EntityKind, Type},

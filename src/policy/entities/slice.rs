@@ -1,99 +1,91 @@
-//! Choosing the entities of a slice.
+//! The slice: entities made on demand, or all of them beforehand.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{collections::BTreeMap, sync::Arc};
 
-use cedar_policy::{Entities, Entity, EntityUid, EvalResult};
-use serde_json::{Map, Value};
+use cedar_policy::Entities;
+use elsa::FrozenMap;
+use serde_json::Value;
 
-use super::layers::Layers;
-use crate::policy::engine::cedar::{Dereference, Entities as CoreEntities, Entity as CoreEntity, Uid};
-use crate::policy::{Query, QueryProblem, QueryProblemKind, Snapshot, query::chain};
+use super::{
+    layers::{Held, Laid, Layers, UidSet},
+    reach::{named_in, roots},
+};
+use crate::policy::{
+    Query, QueryProblem, QueryProblemKind, Snapshot,
+    engine::cedar::{
+        Dereference, Entities as CoreEntities, Entity as CoreEntity, Extensions, NoEntitiesSchema,
+        TCComputation, Uid,
+    },
+    query::chain,
+};
 
-/// Most entities in a request.
-pub const MAX_INLINE_ENTITIES: usize = 10_000;
-/// Most parents that the entities of a request name together.
-pub const MAX_INLINE_PARENTS: usize = 10_000;
-/// Most ancestors that the entities of a slice have together, so that a request cannot ask for more memory
-/// than it is long.
+/// Most ancestors that the entities of an owned slice have together, so that a request cannot ask for more
+/// memory than it is long.
 const MAX_ANCESTORS: usize = 200_000;
 
-/// An entity of the identity layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntityRecord {
-    /// Its name.
-    pub uid: EntityUid,
-    /// Its attributes in Cedar's JSON form with explicit escapes (`__entity`, `__extn`). Those that the schema
-    /// does not declare for the type are left out.
-    pub attrs: Map<String, Value>,
-    /// What it is directly in.
-    pub parents: Vec<EntityUid>,
+/// The entities that one decision, or a batch of decisions, may look at. Actions with their groups are always
+/// among them.
+#[derive(Debug)]
+pub struct EntitySlice<'a> {
+    source: Source<'a>,
 }
 
-/// The entities that one decision may look at. Actions with their groups are always among them.
-#[derive(Debug, Clone)]
-pub struct EntitySlice {
-    entities: Entities,
+#[derive(Debug)]
+enum Source<'a> {
+    /// All of them, as they are.
+    Whole(CoreEntities),
+    /// Made when they are looked at.
+    Laid { laid: Laid<'a>, made: Made },
 }
 
-impl EntitySlice {
-    /// Puts a slice together for a query.
-    ///
-    /// `identity` is what users, roles and tenants are; `inline` the `entities` of the request, Cedar entity JSON.
+/// What was looked at, with what there was.
+#[derive(Default)]
+struct Made(FrozenMap<Uid, Box<Option<Held>>, foldhash::fast::RandomState>);
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Made")
+    }
+}
+
+impl<'a> EntitySlice<'a> {
+    /// Lays the layers over each other. Every entity of the request is checked, whether a decision reads it or not.
     ///
     /// Errors: [`QueryProblem`] with a pointer such as `/entities/0/attrs/owner` when an entity of the request is
     /// malformed, does not fit the schema, or closes a cycle of parents, or there are too many.
-    pub fn build(
-        snapshot: &Snapshot,
-        query: &Query,
-        identity: &[EntityRecord],
-        inline: &[Value],
-    ) -> Result<Self, QueryProblem> {
-        let layers = Layers::new(snapshot, identity, inline)?;
-        layers.check()?;
-        let mut chosen: BTreeMap<EntityUid, Entity> = BTreeMap::new();
-        let mut seen: BTreeSet<EntityUid> = BTreeSet::new();
-        let mut frontier: VecDeque<EntityUid> = roots(query).into();
-        let mut ancestors = 0;
-        // The first round is level 1: what `principal.attribute` reads.
-        for _ in 0..snapshot.level().max(1) {
-            let mut next = VecDeque::new();
-            for uid in frontier.drain(..) {
-                if uid.type_name().basename() == "Action" || !seen.insert(uid.clone()) {
-                    continue;
-                }
-                let Some(entity) = layers.entity(&uid)? else { continue };
-                ancestors += layers.ancestors(&uid).len();
-                if ancestors > MAX_ANCESTORS {
-                    return Err(too_large("the entities of this decision have too many ancestors"));
-                }
-                next.extend(named_in(&entity));
-                chosen.insert(uid, entity);
-            }
-            if next.is_empty() {
-                break;
-            }
-            frontier = next;
-        }
-        let actions = snapshot.actions().iter().cloned();
-        let entities = Entities::from_entities(actions.chain(chosen.into_values()), None)
-            .map_err(|error| entity_problem("/entities", chain(&error)))?;
-        Ok(Self { entities })
+    pub fn new(snapshot: &'a Snapshot, layers: Layers<'a>) -> Result<Self, QueryProblem> {
+        let laid = Laid::new(snapshot, layers)?;
+        Ok(Self { source: Source::Laid { laid, made: Made::default() } })
     }
 
     /// A slice of all these entities, as they are: for replaying a recorded slice, and for tests.
     ///
     /// The action entities must be those of the snapshot's schema: they are when Cedar read the entities with it.
     #[must_use]
-    pub fn whole(entities: Entities) -> Self {
-        Self { entities }
+    pub fn whole(entities: Entities) -> EntitySlice<'static> {
+        EntitySlice { source: Source::Whole(entities.as_ref().clone()) }
     }
 
-    /// The entities without the actions, in Cedar's JSON form with all ancestors as parents, sorted by name.
+    /// All that a policy of the snapshot may read for `query`, as a slice of its own: for explanations,
+    /// verification and records.
+    ///
+    /// Errors: [`QueryProblem`] when these entities have too many ancestors together.
+    pub fn owned(&self, snapshot: &Snapshot, query: &Query) -> Result<EntitySlice<'static>, QueryProblem> {
+        let entities = match &self.source {
+            Source::Whole(entities) => entities.clone(),
+            Source::Laid { .. } => self.chosen(snapshot, query, MAX_ANCESTORS)?,
+        };
+        Ok(EntitySlice { source: Source::Whole(entities) })
+    }
+
+    /// The entities without the actions, in Cedar's JSON form with all ancestors as parents, sorted by name. Of a
+    /// slice that is not owned, those that were looked at.
     ///
     /// Errors: Cedar's message for a value that has no JSON form.
     pub fn to_json(&self) -> Result<Value, String> {
+        let Source::Whole(entities) = &self.source else { return Ok(Value::Array(vec![])) };
         let mut listed = BTreeMap::new();
-        for entity in self.entities.iter().filter(|entity| entity.uid().type_name().basename() != "Action") {
+        for entity in entities.iter().filter(|entity| !entity.uid().is_action()) {
             let mut json = entity.to_json_value().map_err(|error| chain(&error))?;
             if let Some(Value::Array(parents)) = json.get_mut("parents") {
                 parents.sort_by_key(Value::to_string);
@@ -105,47 +97,65 @@ impl EntitySlice {
 
     /// The entity of this name with all its ancestors; `None` when no layer knows it.
     pub(in crate::policy) fn entity(&self, uid: &Uid) -> Option<&CoreEntity> {
-        match self.entities.as_ref().entity(uid) {
-            Dereference::Data(entity) => Some(entity),
-            Dereference::NoSuchEntity | Dereference::Residual(_) => None,
+        match &self.source {
+            Source::Whole(entities) => found(entities, uid),
+            Source::Laid { laid, .. } if uid.is_action() => found(laid.snapshot().actions().as_ref(), uid),
+            Source::Laid { laid, made } => {
+                let known = made.0.get(uid);
+                let held = known.unwrap_or_else(|| made.0.insert(uid.clone(), Box::new(laid.entity(uid))));
+                held.as_ref().map(Held::core)
+            }
         }
     }
 
     /// All that a policy may read to decide `query`, for Cedar's own evaluator.
-    pub(in crate::policy) fn complete(&self, _query: &Query) -> CoreEntities {
-        self.entities.as_ref().clone()
-    }
-
-    /// The entities.
-    pub(in crate::policy) fn entities(&self) -> &Entities {
-        &self.entities
-    }
-}
-
-/// Principal, resource, and what the context names.
-fn roots(query: &Query) -> Vec<EntityUid> {
-    let mut roots = vec![query.principal().clone(), query.resource().clone()];
-    for value in query.values().values() {
-        collect(&EvalResult::from(value.clone()), &mut roots);
-    }
-    roots
-}
-
-/// The entities that the attributes and tags of an entity name.
-fn named_in(entity: &Entity) -> Vec<EntityUid> {
-    let mut named = Vec::new();
-    let values = entity.attrs().chain(entity.tags()).filter_map(|(_, value)| value.ok());
-    values.for_each(|value| collect(&value, &mut named));
-    named
-}
-
-fn collect(value: &EvalResult, into: &mut Vec<EntityUid>) {
-    match value {
-        EvalResult::EntityUid(uid) => into.push(uid.clone()),
-        EvalResult::Set(elements) => elements.iter().for_each(|element| collect(element, into)),
-        EvalResult::Record(record) => record.iter().for_each(|(_, element)| collect(element, into)),
-        EvalResult::Bool(_) | EvalResult::Long(_) | EvalResult::String(_) | EvalResult::ExtensionValue(_) => {
+    pub(in crate::policy) fn complete(&self, query: &Query) -> CoreEntities {
+        match &self.source {
+            Source::Whole(entities) => entities.clone(),
+            Source::Laid { laid, .. } => self.chosen(laid.snapshot(), query, usize::MAX).unwrap_or_default(),
         }
+    }
+
+    /// Principal, resource and what the context names, expanded to the validated level, and all actions.
+    fn chosen(&self, snapshot: &Snapshot, query: &Query, most: usize) -> Result<CoreEntities, QueryProblem> {
+        let mut chosen: Vec<Arc<CoreEntity>> = Vec::new();
+        let mut seen = UidSet::default();
+        let mut frontier = roots(query);
+        let mut ancestors = 0;
+        // The first round is level 1: what `principal.attribute` reads.
+        for _ in 0..snapshot.level().max(1) {
+            let mut next = Vec::new();
+            for uid in frontier.drain(..) {
+                if uid.is_action() || seen.contains(&uid) {
+                    continue;
+                }
+                if let Some(entity) = self.entity(&uid) {
+                    ancestors += entity.ancestors().count();
+                    if ancestors > most {
+                        return Err(too_large("the entities of this decision have too many ancestors"));
+                    }
+                    named_in(entity, &mut next);
+                    chosen.push(Arc::new(entity.clone()));
+                }
+                seen.insert(uid);
+            }
+            if next.is_empty() {
+                break;
+            }
+            frontier = next;
+        }
+        let actions = snapshot.actions().as_ref().clone();
+        let (closed, extensions) = (TCComputation::AssumeAlreadyComputed, Extensions::all_available());
+        actions
+            .add_entities(chosen, None::<&NoEntitiesSchema>, closed, extensions)
+            .map_err(|error| entity_problem("/entities", chain(&error)))
+    }
+}
+
+fn found<'e>(entities: &'e CoreEntities, uid: &Uid) -> Option<&'e CoreEntity> {
+    match entities.entity(uid) {
+        Dereference::Data(entity) => Some(entity),
+        Dereference::NoSuchEntity | Dereference::Residual(_) => None,
     }
 }
 

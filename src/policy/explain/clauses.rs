@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use cedar_policy::{
-    EvalResult, Expression, Policy, eval_expression,
+    Entities, EvalResult, Expression, Policy, eval_expression,
     pst::{BinaryOp, Clause, Expr, UnaryOp},
 };
 
 use super::model::{ClauseView, NamedValue};
-use crate::policy::{EntitySlice, Query};
+use crate::policy::Query;
 
 /// Most values told of one part.
 const MAX_VALUES: usize = 12;
@@ -53,12 +53,12 @@ fn is_operator(expression: &Expr, wanted: BinaryOp) -> bool {
 
 impl Part {
     /// Whether the part holds. One that cannot be evaluated does not.
-    pub(super) fn holds(&self, query: &Query, slice: &EntitySlice) -> bool {
-        evaluate(&self.expression, query, slice) == Ok(EvalResult::Bool(!self.negated))
+    pub(super) fn holds(&self, query: &Query, entities: &Entities) -> bool {
+        evaluate(&self.expression, query, entities) == Ok(EvalResult::Bool(!self.negated))
     }
 
     /// The part with what it reads.
-    pub(super) fn view(&self, query: &Query, slice: &EntitySlice) -> ClauseView {
+    pub(super) fn view(&self, query: &Query, entities: &Entities) -> ClauseView {
         let word = if self.negated { "unless" } else { "when" };
         let mut reads = Vec::new();
         collect_reads(&self.expression, &mut reads);
@@ -66,19 +66,19 @@ impl Part {
         for read in reads {
             let expression = read.to_string();
             if values.len() < MAX_VALUES && values.iter().all(|known| known.expression != expression) {
-                let value = evaluate(read, query, slice)
+                let value = evaluate(read, query, entities)
                     .map_or_else(|_| "(missing)".to_owned(), |value| value.to_string());
                 values.push(NamedValue { expression, value });
             }
         }
-        let error = evaluate(&self.expression, query, slice).err();
+        let error = evaluate(&self.expression, query, entities).err();
         ClauseView { text: format!("{word} {}", self.expression), values, error }
     }
 }
 
-fn evaluate(expression: &Expr, query: &Query, slice: &EntitySlice) -> Result<EvalResult, String> {
+fn evaluate(expression: &Expr, query: &Query, entities: &Entities) -> Result<EvalResult, String> {
     let parsed: Expression = expression.to_string().parse().map_err(|error| format!("{error}"))?;
-    eval_expression(&query.to_request().into(), slice.entities(), &parsed).map_err(|error| error.to_string())
+    eval_expression(&query.to_request().into(), entities, &parsed).map_err(|error| error.to_string())
 }
 
 /// What an expression reads of the request: variables, and chains of attributes as a whole.

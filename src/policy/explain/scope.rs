@@ -1,15 +1,14 @@
 //! The scope of a policy, part by part.
 
-use cedar_policy::{ActionConstraint, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{ActionConstraint, Entities, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
 
 use super::model::{ClauseView, NamedValue};
-use crate::policy::{EntitySlice, Query};
+use crate::policy::Query;
 
 /// The parts of a policy's scope that a request misses, in the order principal, action, resource.
-pub(super) fn missed(policy: &Policy, query: &Query, slice: &EntitySlice) -> Vec<ClauseView> {
-    let within = |entity: &EntityUid, group: &EntityUid| {
-        entity == group || slice.entities().is_ancestor_of(group, entity)
-    };
+pub(super) fn missed(policy: &Policy, query: &Query, entities: &Entities) -> Vec<ClauseView> {
+    let within =
+        |entity: &EntityUid, group: &EntityUid| entity == group || entities.is_ancestor_of(group, entity);
     let principal = query.principal();
     let (principal_fits, principal_text) = match policy.principal_constraint() {
         PrincipalConstraint::Any => (true, String::new()),

@@ -5,8 +5,8 @@
 //! unknown *id* is none: such an entity has no attributes and no parents.
 //!
 //! The attribute `bailiwick` of the context is the server's: [`ServerContext`] is put there, as far
-//! as the schema declares it, and a caller who sends it is refused. JSON is taken as parsed values;
-//! `serde_json`, which bounds nesting to 128 levels, is what bounds the depth of a context.
+//! as the schema declares it, and a caller who sends it is refused. JSON is taken as text, which may be
+//! nested to any depth; what follows it, `serde_json`, stops at 127 levels.
 
 mod context;
 mod problem;
@@ -14,7 +14,7 @@ mod read;
 mod server;
 
 pub use problem::{QueryProblem, QueryProblemKind};
-pub(super) use problem::{chain, escape};
+pub(super) use problem::{chain, escape, parse};
 pub use read::{Query, RequestParts, entity_uid};
 pub(super) use server::server_attributes;
 pub use server::{SERVER_CONTEXT, ServerContext};

@@ -1,6 +1,7 @@
 //! What is wrong with a request, and where.
 
 use serde::Serialize;
+use serde_json::{Value, value::RawValue};
 
 /// What is wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,4 +66,20 @@ pub(in crate::policy) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Reads a part of a request whole.
+///
+/// Errors: [`QueryProblem`] at `pointer` for what well-formed text can still have wrong: nesting deeper than
+/// `serde_json` follows (127 levels), a number that no type holds, half of a surrogate pair.
+pub(in crate::policy) fn parse(raw: &RawValue, pointer: &str) -> Result<Value, QueryProblem> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let text = error.to_string();
+        let message = if text.starts_with("recursion limit exceeded") {
+            "the value is nested too deeply".to_owned()
+        } else {
+            format!("the value cannot be read: {text}")
+        };
+        QueryProblem::new(pointer, QueryProblemKind::Malformed, message)
+    })
 }

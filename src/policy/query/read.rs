@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RequestValidationError, Schema};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json, value::RawValue};
 use smol_str::SmolStr;
 
-use super::{QueryProblem, QueryProblemKind, SERVER_CONTEXT, ServerContext, context, problem::escape};
+use super::{QueryProblem, QueryProblemKind, SERVER_CONTEXT, ServerContext, context, parse, problem::escape};
 use crate::policy::{
     Snapshot,
     engine::{
@@ -15,20 +15,20 @@ use crate::policy::{
     },
 };
 
-/// The parts of a request as JSON.
+/// The parts of a request as JSON text that is well-formed, of any depth.
 ///
 /// An entity is `{"type": …, "id": …}` or text in Cedar's form, `User::"alice"`; an action may also be
 /// its bare name where that is unique in the schema.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestParts<'a> {
     /// Who asks.
-    pub principal: &'a Value,
+    pub principal: &'a RawValue,
     /// What they want to do.
-    pub action: &'a Value,
+    pub action: &'a RawValue,
     /// With which thing.
-    pub resource: &'a Value,
+    pub resource: &'a RawValue,
     /// Under which circumstances; absent is empty.
-    pub context: Option<&'a Value>,
+    pub context: Option<&'a RawValue>,
 }
 
 /// A request that fits the schema of its snapshot.
@@ -116,14 +116,34 @@ impl Snapshot {
             let pointer = format!("/context/{SERVER_CONTEXT}");
             return Err(QueryProblem::new(pointer, QueryProblemKind::ReservedContext, message));
         }
-        self.query_with(parts, context, Some(server))
+        let given = Given::read(parts)?;
+        self.query_with(&given, context, Some(server))
     }
 
     /// As [`Snapshot::query`], with the whole context given, the server's part included: for tests and replay.
     ///
     /// Errors: as [`Snapshot::query`], without the reserved attribute.
     pub fn query_as_given(&self, parts: RequestParts<'_>) -> Result<Query, QueryProblem> {
-        self.query_with(parts, caller_context(parts.context)?, None)
+        self.query_with(&Given::read(parts)?, caller_context(parts.context)?, None)
+    }
+
+    /// A question of our own code: type and id of principal and resource, the bare name of an action.
+    ///
+    /// Errors: as [`Snapshot::query`].
+    pub fn query_named(
+        &self,
+        principal: (&str, &str),
+        action: &str,
+        resource: (&str, &str),
+        server: &ServerContext,
+    ) -> Result<Query, QueryProblem> {
+        let entity = |(type_name, id): (&str, &str)| json!({"type": type_name, "id": id});
+        let given = Given {
+            principal: entity(principal),
+            action: Value::String(action.to_owned()),
+            resource: entity(resource),
+        };
+        self.query_with(&given, Map::new(), Some(server))
     }
 
     /// The attributes that the schema declares under `context.bailiwick` for an action; empty when none.
@@ -152,13 +172,13 @@ impl Snapshot {
 
     fn query_with(
         &self,
-        parts: RequestParts<'_>,
+        given: &Given,
         mut context: Map<String, Value>,
         server: Option<&ServerContext>,
     ) -> Result<Query, QueryProblem> {
-        let action = self.action(parts.action)?;
-        let principal = self.unalias(entity_uid(parts.principal, "/principal")?);
-        let resource = self.unalias(entity_uid(parts.resource, "/resource")?);
+        let action = self.action(&given.action)?;
+        let principal = self.unalias(entity_uid(&given.principal, "/principal")?);
+        let resource = self.unalias(entity_uid(&given.resource, "/resource")?);
         cedar_policy::validate_scope_variables(&principal, &action, &resource, self.schema())
             .map_err(|error| scope_problem(&error, &principal))?;
         if let (Some(server), Some(shape)) = (server, self.server_shape(&action)) {
@@ -177,10 +197,25 @@ impl Snapshot {
     }
 }
 
-fn caller_context(context: Option<&Value>) -> Result<Map<String, Value>, QueryProblem> {
-    match context {
+/// Principal, action and resource, parsed.
+struct Given {
+    principal: Value,
+    action: Value,
+    resource: Value,
+}
+
+impl Given {
+    fn read(parts: RequestParts<'_>) -> Result<Self, QueryProblem> {
+        let action = parse(parts.action, "/action")?;
+        let principal = parse(parts.principal, "/principal")?;
+        Ok(Self { principal, action, resource: parse(parts.resource, "/resource")? })
+    }
+}
+
+fn caller_context(context: Option<&RawValue>) -> Result<Map<String, Value>, QueryProblem> {
+    match context.map(|raw| parse(raw, "/context")).transpose()? {
         None => Ok(Map::new()),
-        Some(Value::Object(context)) => Ok(context.clone()),
+        Some(Value::Object(context)) => Ok(context),
         Some(_) => {
             Err(QueryProblem::new("/context", QueryProblemKind::Malformed, "the context must be an object"))
         }
