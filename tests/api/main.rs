@@ -20,6 +20,7 @@ mod bad_input;
 #[cfg(feature = "enforce")]
 mod enforce;
 mod health;
+mod identity;
 mod journeys;
 mod keys;
 mod logs;

@@ -3,7 +3,9 @@
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup, users};
+use super::{
+    auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup, users,
+};
 use crate::http::{
     codes::Code,
     middleware::{Audience, wrap},
