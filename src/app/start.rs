@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::{AuthorizeService, Sampling},
+    authorize::{AuthorizeService, IdentityCache, Sampling},
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
-    bus::{self, Bus},
+    bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
     entities::{EntityParts, EntityService},
     kv::{self, Kv},
@@ -59,6 +59,8 @@ pub struct App {
     pub bus: Bus,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// News of users and roles.
+    pub identity_news: Arc<IdentityNews>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
     /// Entities that applications pushed.
@@ -120,8 +122,10 @@ impl App {
         let bus = open_bus(&config, &db, &clock, &entropy)?;
         let metrics = Arc::new(Metrics::new());
 
-        let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
-        let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
+        let identity_news = Arc::new(IdentityNews::new(bus.clone()));
+        let news = || identity_news.clone();
+        let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
+        let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let settings = TokenSettings::new(&config.tokens, &config.public_url());
         let tokens =
             TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
@@ -175,8 +179,7 @@ impl App {
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let authorize = AuthorizeService {
             policies: policies.clone(),
-            users: users.clone(),
-            roles: roles.clone(),
+            identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
             metrics: metrics.clone(),
             sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
@@ -193,6 +196,7 @@ impl App {
             kv,
             bus,
             metrics,
+            identity_news,
             policies,
             entities,
             authorize,
@@ -225,6 +229,7 @@ impl App {
         let (bus, shutdown) = (self.bus.clone(), worker.shutdown_token());
         worker.spawn("bus", async move { bus.run(shutdown).await });
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
+        worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {

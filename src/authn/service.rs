@@ -104,6 +104,9 @@ impl AuthnService {
                 Err(error) => Err(error.into()),
             }
         });
+        if let Ok(user) = &made {
+            parts.users.changed(tenant, user.id).await;
+        }
         match made {
             Ok(user) if parts.registration.reveal_duplicates => Ok(Registered::Created(Box::new(user))),
             Err(AuthnError::EmailTaken | AuthnError::UsernameTaken)

@@ -22,6 +22,7 @@ mod service;
 mod verify;
 
 pub use error::AuthorizeError;
+pub use identity::IdentityCache;
 pub use model::{Answer, Ask, EntityRef, Guarded, Permission};
 pub use service::AuthorizeService;
 pub use verify::{FullWalk, Sampling, WRONG_INDEX};

@@ -4,16 +4,17 @@ use std::{sync::Arc, time::Instant};
 
 use serde_json::{Value, value::RawValue};
 
-use super::{Answer, Ask, AuthorizeError, Guarded, Permission, Sampling, identity};
+use super::{
+    Answer, Ask, AuthorizeError, Guarded, Permission, Sampling,
+    identity::{IdentityCache, Named},
+};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
     policy::{
         EntitySlice, Layers, PolicyService, QueryProblem, QueryProblemKind, RequestParts, ServerContext,
         Snapshot, StoreName, decide, explain,
     },
-    roles::RoleService,
     telemetry::metrics::{Metrics, Outcome},
-    users::UserService,
 };
 
 /// The policy decision point.
@@ -21,10 +22,8 @@ use crate::{
 pub struct AuthorizeService {
     /// The policy stores and their active versions.
     pub policies: Arc<PolicyService>,
-    /// Users, as entities.
-    pub users: UserService,
-    /// Roles, as their parents.
-    pub roles: RoleService,
+    /// Users and roles, as entities.
+    pub identity: Arc<IdentityCache>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Which decisions are made twice.
@@ -71,10 +70,11 @@ impl AuthorizeService {
         };
         let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
         let query = snapshot.query(parts, &server)?;
-        let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
-        let entities = identity.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
-        let identity: Vec<_> = entities.collect::<Result<_, _>>()?;
         let inline = raw(&Value::Array(ask.entities))?;
+        let texts =
+            [&*principal, &*resource, &*inline].into_iter().chain(context.as_deref()).map(RawValue::get);
+        let named = Named::in_texts(texts, snapshot.identity());
+        let identity = self.identity.entities(&snapshot, tenant, &named).await?;
         let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
         let slice = EntitySlice::new(&snapshot, layers)?;
         let mut verdict = decide(&snapshot, &query, &slice);

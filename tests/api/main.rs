@@ -11,6 +11,7 @@ mod support;
 
 mod app;
 mod contract;
+mod entities;
 mod forge;
 
 mod auth;
@@ -19,6 +20,7 @@ mod bad_input;
 #[cfg(feature = "enforce")]
 mod enforce;
 mod health;
+mod identity;
 mod journeys;
 mod keys;
 mod logs;
