@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod candidates;
 mod corpus;
 mod differential;
 mod explain;
