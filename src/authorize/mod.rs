@@ -1,16 +1,19 @@
 //! The PDP: answers "may this principal do this action to this resource?" from the active policies.
 //!
 //! ```text
-//!  Ask ──► snapshot of the store (one ArcSwap load) ──► query, checked against the schema
-//!                                                             │
-//!       identity (users, roles, tenant) ──► entity slice ◄────┘  ◄── entities of the request
-//!                                                │
+//!  store ──► Pinned: a snapshot, a revision of the pushed entities (no lock, once a request or batch)
+//!              │
+//!  Ask ────────┴─► query, read and checked by the schema
+//!                                  │
+//!  identity (users, roles, tenant) ┴─► entity slice ◄── pushed entities, entities of the request
+//!                                           │
 //!                                             decide ──► Answer: decision, id, version, policies, errors
 //! ```
 //!
 //! Invariants:
 //! - One request sees one version, and its answer names it.
 //! - What cannot be decided is an error, never an allow: no active version, an unreachable database.
+//! - A share of the decisions is made twice (`policy.verify_index`); where the two differ, the answer is deny.
 //! - The same path answers callers ([`AuthorizeService::check`]) and guards our own API
 //!   ([`AuthorizeService::guard`], on the `system` store).
 
@@ -18,8 +21,10 @@ mod error;
 mod identity;
 mod model;
 mod service;
+mod verify;
 
 pub use error::AuthorizeError;
 pub use identity::IdentityCache;
-pub use model::{Answer, Ask, EntityRef, Guarded, Permission};
+pub use model::{Answer, Ask, EntityRef, Guarded, Permission, Pinned};
 pub use service::AuthorizeService;
+pub use verify::{FullWalk, Sampling, WRONG_INDEX};

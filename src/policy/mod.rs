@@ -39,6 +39,7 @@ pub mod testing;
 mod compiler;
 mod error;
 mod folder;
+mod keeper;
 mod live;
 mod nodes;
 mod service;
@@ -69,7 +70,7 @@ pub use snapshot::{Link, PolicyRecord, Snapshot};
 
 pub use error::PolicyServiceError;
 pub use folder::{FolderError, read_folder, stores_in};
-pub use live::LivePolicies;
+pub use live::{LivePolicies, LoadedStore};
 pub use nodes::{Node, NodeStatus};
 pub use service::PolicyService;
 pub use shipped::{shipped, shipped_stores};

@@ -5,6 +5,7 @@ mod authorize;
 mod docs;
 mod health;
 mod keys;
+mod metrics;
 mod policy_stores;
 mod roles;
 mod routers;

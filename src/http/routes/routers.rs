@@ -3,7 +3,7 @@
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, authorize, docs, health, keys, policy_stores, roles, sessions, setup, users};
+use super::{auth, authorize, docs, health, keys, metrics, policy_stores, roles, sessions, setup, users};
 use crate::http::{
     codes::Code,
     middleware::{Audience, wrap},
@@ -26,7 +26,7 @@ fn public() -> OpenApiRouter<AppState> {
 
 /// For operators and orchestrators.
 fn admin() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(health::router())
+    OpenApiRouter::new().merge(health::router()).merge(metrics::router())
 }
 
 /// Every operation with its description, for the OpenAPI document.

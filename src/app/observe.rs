@@ -1,0 +1,31 @@
+//! What this node looks like at one moment, for whoever scrapes it.
+
+use super::App;
+use crate::{
+    base::Millis,
+    policy::LoadedStore,
+    telemetry::metrics::{Scrape, StoreGauges},
+};
+
+impl App {
+    /// Every metric in the OpenMetrics text format, with the state of the stores as it is now.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let now = self.clock.now();
+        let stores = self.policies.live().loaded().iter().map(|loaded| gauges(loaded, now)).collect();
+        self.metrics.text(&Scrape { stores, bus_degraded: self.bus.is_degraded() })
+    }
+}
+
+fn gauges(loaded: &LoadedStore, now: Millis) -> StoreGauges {
+    let LoadedStore { snapshot, loaded_at, distrusted } = loaded;
+    StoreGauges {
+        store: snapshot.store().to_string(),
+        version: snapshot.version().0,
+        age: now.since(*loaded_at),
+        policies: snapshot.policies().count(),
+        unindexed: snapshot.unindexed(),
+        index_distrusted: *distrusted,
+        entities: None,
+    }
+}
