@@ -1,6 +1,6 @@
 //! What `/v1/authorize` costs over HTTP, as ratios to a floor server, and what a hot swap costs.
 //!
-//! `cargo bench --bench http -- [speed|swap] [--policies 10,1000,10000] [--entities 100000] [--seconds 10]
+//! `cargo bench --bench http -- [counting|speed|swap] [--policies 10,1000,10000] [--entities 100000] [--seconds 10]
 //! [--rounds 3] [--rate N] [--bare]`. Needs `wrk`. Everything runs on loopback; the server is the real
 //! binary, set up over its own API, asked with an administrator's access token, its metrics on.
 #![expect(
@@ -25,6 +25,7 @@ mod support;
 #[path = "../../tests/system/wait.rs"]
 mod wait;
 
+mod counting;
 mod floor;
 mod oracle;
 mod speed;
@@ -36,7 +37,9 @@ mod wrk;
 
 /// What to measure.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for itself")]
 struct Options {
+    counting: bool,
     speed: bool,
     swap: bool,
     policies: Vec<u64>,
@@ -57,6 +60,10 @@ fn main() {
     }
     let options = options(words);
     println!("{options:?}");
+    if options.counting {
+        println!("\n## Metrics\n");
+        counting::measure();
+    }
     if options.speed {
         for policies in &options.policies {
             println!("\n## {policies} policies, {} entities\n", options.entities);
@@ -71,6 +78,7 @@ fn main() {
 
 fn options(mut words: impl Iterator<Item = String>) -> Options {
     let mut options = Options {
+        counting: false,
         speed: false,
         swap: false,
         policies: vec![10, 1_000, 10_000],
@@ -83,6 +91,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Options {
     while let Some(word) = words.next() {
         let mut number = || words.next().expect("a value follows").parse::<u64>().expect("a whole number");
         match word.as_str() {
+            "counting" => options.counting = true,
             "speed" => options.speed = true,
             "swap" => options.swap = true,
             "--entities" => options.entities = number().max(world::FEWEST_ENTITIES),
@@ -98,8 +107,8 @@ fn options(mut words: impl Iterator<Item = String>) -> Options {
             other => panic!("`{other}` is not understood"),
         }
     }
-    if !options.speed && !options.swap {
-        (options.speed, options.swap) = (true, true);
+    if !options.counting && !options.speed && !options.swap {
+        (options.counting, options.speed, options.swap) = (true, true, true);
     }
     options
 }

@@ -3,8 +3,8 @@
 use super::App;
 use crate::{
     base::Millis,
-    policy::LoadedStore,
-    telemetry::metrics::{Scrape, StoreGauges},
+    policy::{EntityTable, LoadedStore, Revision},
+    telemetry::metrics::{EntityGauges, Scrape, StoreGauges},
 };
 
 impl App {
@@ -12,12 +12,16 @@ impl App {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let now = self.clock.now();
-        let stores = self.policies.live().loaded().iter().map(|loaded| gauges(loaded, now)).collect();
+        let gauges = |loaded: &LoadedStore| {
+            let table = self.entities.table(loaded.snapshot.store());
+            gauges(loaded, table.map(|table| entity_gauges(&table)), now)
+        };
+        let stores = self.policies.live().loaded().iter().map(gauges).collect();
         self.metrics.text(&Scrape { stores, bus_degraded: self.bus.is_degraded() })
     }
 }
 
-fn gauges(loaded: &LoadedStore, now: Millis) -> StoreGauges {
+fn gauges(loaded: &LoadedStore, entities: Option<EntityGauges>, now: Millis) -> StoreGauges {
     let LoadedStore { snapshot, loaded_at, distrusted } = loaded;
     StoreGauges {
         store: snapshot.store().to_string(),
@@ -26,6 +30,11 @@ fn gauges(loaded: &LoadedStore, now: Millis) -> StoreGauges {
         policies: snapshot.policies().count(),
         unindexed: snapshot.unindexed(),
         index_distrusted: *distrusted,
-        entities: None,
+        entities,
     }
+}
+
+fn entity_gauges(table: &EntityTable) -> EntityGauges {
+    let Revision(revision) = table.revision();
+    EntityGauges { count: table.len(), revision: u64::try_from(revision).unwrap_or(0) }
 }

@@ -95,7 +95,7 @@ impl AuthorizeService {
             Ok((full, snapshot)) => self.settled(fast, full, &snapshot),
             Err(error) => {
                 tracing::error!(%error, "a decision could not be verified");
-                denied()
+                denied(fast.candidates)
             }
         }
     }
@@ -116,7 +116,7 @@ impl AuthorizeService {
         tracing::error!(%store, version = %snapshot.version(), index_allows = fast.allow, all_allow = full.allow,
             ?by_index, ?by_all, "the policy index is wrong: access is denied, and the store is decided without it");
         self.policies.live().distrust(snapshot);
-        denied()
+        denied(fast.candidates)
     }
 }
 
@@ -129,10 +129,10 @@ fn agree(fast: &Verdict, full: &Verdict) -> bool {
 }
 
 /// Deny, because nobody knows what is right.
-fn denied() -> Verdict {
+fn denied(candidates: u32) -> Verdict {
     let (id, message) = WRONG_INDEX;
     let error = PolicyError { policy_id: PolicyId::new(id), message: message.to_owned() };
-    Verdict { allow: false, determining: Vec::new(), errors: vec![error], candidates: 0 }
+    Verdict { allow: false, determining: Vec::new(), errors: vec![error], candidates }
 }
 
 #[cfg(test)]

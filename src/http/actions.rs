@@ -82,6 +82,10 @@ actions! {
     ActivatePolicyVersion "activatePolicyVersion" PolicyStore;
     /// Going back to an earlier version.
     RollbackPolicyVersion "rollbackPolicyVersion" PolicyStore;
+    /// Reading the entities that were pushed into a store.
+    ReadEntities "readEntities" PolicyStore;
+    /// Pushing entities into a store, and removing them.
+    WriteEntities "writeEntities" PolicyStore;
     /// Listing roles.
     ListRoles "listRoles" Tenant;
     /// Making a role.

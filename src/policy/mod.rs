@@ -31,6 +31,7 @@ mod explain;
 mod index;
 mod manifest;
 mod model;
+mod names;
 mod query;
 mod snapshot;
 mod stack;

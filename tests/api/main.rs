@@ -11,6 +11,7 @@ mod support;
 
 mod app;
 mod contract;
+mod entities;
 mod forge;
 
 mod auth;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Actor, TestApp, send},
     both,
-    policy_stores::{EVERYONE, files},
+    policy_stores::{EVERYONE, NOBODY, files},
 };
 
 fn question() -> Value {
@@ -25,6 +25,13 @@ async fn metric(test: &TestApp, series: &str) -> String {
 
 async fn health(test: &TestApp, root: &Actor) -> Value {
     test.get("/v1/policy-stores/app/status", &root.token).await.expect(200)
+}
+
+async fn go_live(test: &TestApp, root: &Actor, policies: &str) {
+    let files = json!({"files": files(policies)});
+    let published = test.post("/v1/policy-stores/app/versions", &root.token, files).await.expect(201);
+    let version = json!({"version": published["version"]});
+    test.post("/v1/policy-stores/app/activate", &root.token, version).await.expect(200);
 }
 
 /// Decides a question about the handbook, as an index would that answered `wrongly`; the answer that is given.
@@ -79,7 +86,8 @@ both! {
             return;
         };
         let root = test.administrator().await;
-        assert!(settled(&test, false).await.allow, "the handbook is public");
+        go_live(&test, &root, EVERYONE).await;
+        assert!(settled(&test, false).await.allow);
         assert_eq!(health(&test, &root).await["health"], "ok");
 
         let answer = settled(&test, true).await;
@@ -99,9 +107,7 @@ both! {
         assert_eq!(metric(&test, "bailiwick_index_mismatches_total{store=\"app\"}").await, "1");
 
         // The next activation begins with trust.
-        let published = test.post("/v1/policy-stores/app/versions", &root.token, json!({"files": files(EVERYONE)})).await;
-        let version = published.expect(201)["version"].clone();
-        test.post("/v1/policy-stores/app/activate", &root.token, json!({"version": version})).await.expect(200);
+        go_live(&test, &root, NOBODY).await;
         assert_eq!(health(&test, &root).await["health"], "ok");
         assert_eq!(metric(&test, "bailiwick_index_distrusted{store=\"app\"}").await, "0");
         let ready = send(&test.routers.admin, Method::GET, "/readyz", None, None).await.expect(200);

@@ -27,6 +27,10 @@ const ANSWER_BYTES: usize = 512;
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+/// A body under the limit of decisions.
+#[derive(Debug)]
+pub struct LargeJson<T>(pub T);
+
 /// A body under the limit of decisions, for who reads it without copying.
 pub struct LargeBody(Bytes);
 
@@ -71,6 +75,14 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
         let bytes = read(request, app, app.config.server.body_limit_bytes).await?;
         parse_stored(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<AppState> for LargeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self> {
+        parse(LargeBody::from_request(request, app).await?.bytes()).map(Self)
     }
 }
 
@@ -129,7 +141,8 @@ async fn read(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    essence.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let kinds = ["application/json", "application/merge-patch+json"]; // the second is RFC 7396's own
+    essence.split(';').next().is_some_and(|kind| kinds.iter().any(|it| kind.trim().eq_ignore_ascii_case(it)))
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Bytes> {

@@ -3,6 +3,7 @@
 mod auth;
 mod authorize;
 mod docs;
+mod entities;
 mod health;
 mod keys;
 mod metrics;

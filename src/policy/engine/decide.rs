@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::{
     cedar::Policy,
-    condition::{Cedar, Facts},
+    condition::{Cedar, Facts, Made},
 };
 use crate::policy::{
     Determining, Effect, EntitySlice, PolicyError, Query, Snapshot, Verdict, index::Scratch,
@@ -57,7 +57,8 @@ struct Outcome {
 
 fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outcome {
     let program = snapshot.program();
-    let facts = Facts::new(query, slice);
+    let made = Made::new();
+    let facts = Facts::new(query, slice, &made);
     let entities = OnceCell::new();
     let cedar = Cedar::new(query, slice, &entities);
     let mut scratch = SCRATCH.take();

@@ -1,6 +1,6 @@
 //! The sets of actions that scopes name, as bit sets over numbered actions, each distinct one stored once.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use cedar_policy::Entities;
 use foldhash::HashMap;
@@ -53,7 +53,7 @@ pub(super) struct ActionSetsBuilder {
     /// For each action and group: the actions in it, itself among them.
     members: HashMap<Uid, Vec<usize>>,
     /// What was expanded already.
-    known: HashMap<Vec<Arc<Uid>>, ActionSet>,
+    known: HashMap<ActionConstraint, ActionSet>,
     sets: HashMap<BTreeSet<usize>, ActionSet>,
 }
 
@@ -73,21 +73,23 @@ impl ActionSetsBuilder {
 
     /// The set of the actions that match a constraint.
     pub(super) fn set(&mut self, constraint: &ActionConstraint) -> ActionSet {
-        let named = match constraint {
-            ActionConstraint::Any => return ActionSet::EVERY,
-            ActionConstraint::Eq(action) => vec![Arc::clone(action)],
-            ActionConstraint::In(groups) => groups.clone(),
-        };
-        if let Some(known) = self.known.get(&named) {
+        if let Some(known) = self.known.get(constraint) {
             return *known;
         }
-        let mut set: BTreeSet<usize> = named.iter().map(|action| self.number(action)).collect();
-        if matches!(constraint, ActionConstraint::In(_)) {
-            set.extend(named.iter().filter_map(|group| self.members.get(&**group)).flatten());
+        let mut set = BTreeSet::new();
+        match constraint {
+            ActionConstraint::Any => return ActionSet::EVERY,
+            ActionConstraint::Eq(action) => drop(set.insert(self.number(action))),
+            ActionConstraint::In(groups) => {
+                for group in groups {
+                    set.insert(self.number(group));
+                    set.extend(self.members.get(&**group).into_iter().flatten());
+                }
+            }
         }
         let next = ActionSet(u32::try_from(self.sets.len()).unwrap_or(u32::MAX - 1));
         let number = *self.sets.entry(set).or_insert(next);
-        self.known.insert(named, number);
+        self.known.insert(constraint.clone(), number);
         number
     }
 

@@ -33,4 +33,5 @@ mod filing;
 mod nodes;
 mod probe;
 
+pub(super) use filing::Filing;
 pub(super) use probe::{Index, Scratch};

@@ -7,7 +7,9 @@ use super::{
     tree::{Binary, Tree, Unary},
     value::Value,
 };
-use crate::policy::engine::cedar::{Entity, PartialValue, Uid};
+use crate::policy::engine::cedar::{
+    BinaryOp, Entity, Extensions, Literal, PartialValue, Uid, Value as Core, ValueKind, binary_relation,
+};
 
 impl Tree {
     pub(super) fn evaluate<'a>(&'a self, facts: &Facts<'a>) -> Option<Value<'a>> {
@@ -58,15 +60,27 @@ impl Tree {
                 let groups: Vec<&Uid> = groups.collect::<Option<_>>()?;
                 Value::Bool(within(uid, groups.into_iter(), facts))
             }
+            Self::List(elements) => {
+                let elements = elements.iter().map(|element| Some(element.evaluate(facts)?.to_core()));
+                facts.keep(Core::set(elements.collect::<Option<Vec<_>>>()?, None))
+            }
+            Self::Record(members) => {
+                let value = |member: &'a Tree| Some(member.evaluate(facts)?.to_core());
+                let members = members.iter().map(|(name, member)| Some((name.clone(), value(member)?)));
+                facts.keep(Core::record(members.collect::<Option<Vec<_>>>()?, None))
+            }
+            Self::Call(function, arguments) => {
+                let arguments = arguments.iter().map(|argument| Some(argument.evaluate(facts)?.to_core()));
+                match function.call(&arguments.collect::<Option<Vec<_>>>()?) {
+                    Ok(PartialValue::Value(value)) => facts.keep(value),
+                    _ => return None,
+                }
+            }
             Self::ListContains(elements, wanted) => {
-                let mut found = false;
                 let elements = elements.iter().map(|element| element.evaluate(facts));
                 let elements: Vec<Value<'_>> = elements.collect::<Option<_>>()?;
                 let wanted = wanted.evaluate(facts)?;
-                for element in elements {
-                    found |= element == wanted;
-                }
-                Value::Bool(found)
+                Value::Bool(elements.contains(&wanted))
             }
         };
         Some(value)
@@ -94,8 +108,14 @@ fn unary<'a>(op: Unary, of: Value<'a>) -> Option<Value<'a>> {
 fn binary<'a>(op: Binary, left: Value<'a>, right: Value<'a>, facts: &Facts<'a>) -> Option<Value<'a>> {
     Some(match op {
         Binary::Equal => Value::Bool(left == right),
-        Binary::Less => Value::Bool(left.long()? < right.long()?),
-        Binary::LessOrEqual => Value::Bool(left.long()? <= right.long()?),
+        Binary::Less => match (left, right) {
+            (Value::Long(left), Value::Long(right)) => Value::Bool(left < right),
+            _ => compare(BinaryOp::Less, left, right)?,
+        },
+        Binary::LessOrEqual => match (left, right) {
+            (Value::Long(left), Value::Long(right)) => Value::Bool(left <= right),
+            _ => compare(BinaryOp::LessEq, left, right)?,
+        },
         Binary::Add => Value::Long(left.long()?.checked_add(right.long()?)?),
         Binary::Subtract => Value::Long(left.long()?.checked_sub(right.long()?)?),
         Binary::Multiply => Value::Long(left.long()?.checked_mul(right.long()?)?),
@@ -120,6 +140,15 @@ fn binary<'a>(op: Binary, left: Value<'a>, right: Value<'a>, facts: &Facts<'a>) 
             Value::Bool(facts.entity(uid).is_some_and(|entity| entity.get_tag(tag).is_some()))
         }
     })
+}
+
+/// Order of values of extension types: those of one type, where it has an order.
+fn compare<'a>(op: BinaryOp, left: Value<'a>, right: Value<'a>) -> Option<Value<'a>> {
+    let (Value::Extension(left), Value::Extension(right)) = (left, right) else { return None };
+    match binary_relation(op, left, right, Extensions::all_available()).ok()?.value_kind() {
+        ValueKind::Lit(Literal::Bool(value)) => Some(Value::Bool(*value)),
+        _ => None,
+    }
 }
 
 /// Whether an entity is one of the groups or below one.

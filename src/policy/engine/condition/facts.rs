@@ -2,14 +2,20 @@
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
+use elsa::FrozenVec;
 use smol_str::SmolStr;
 
+use super::value::Value;
 use crate::policy::{
     EntitySlice, Query,
     engine::cedar::{
         Entities, Entity, Evaluator, Expr, Extensions, Literal, SlotEnv, Uid, Value as CoreValue, ValueKind,
     },
 };
+
+/// Values that evaluation made, such as of an extension type: kept while a decision takes, so that they too are
+/// borrowed.
+pub(in crate::policy::engine) type Made = FrozenVec<Box<CoreValue>>;
 
 /// The request and the entities, borrowed.
 pub(in crate::policy::engine) struct Facts<'a> {
@@ -20,11 +26,16 @@ pub(in crate::policy::engine) struct Facts<'a> {
     principal_entity: Option<&'a Entity>,
     resource_entity: Option<&'a Entity>,
     slice: &'a EntitySlice<'a>,
+    made: &'a Made,
 }
 
 impl<'a> Facts<'a> {
     /// Principal and resource are looked up here, once.
-    pub(in crate::policy::engine) fn new(query: &'a Query, slice: &'a EntitySlice<'a>) -> Self {
+    pub(in crate::policy::engine) fn new(
+        query: &'a Query,
+        slice: &'a EntitySlice<'a>,
+        made: &'a Made,
+    ) -> Self {
         let (principal, resource) = (query.principal().as_ref(), query.resource().as_ref());
         Self {
             principal,
@@ -34,7 +45,13 @@ impl<'a> Facts<'a> {
             principal_entity: slice.entity(principal),
             resource_entity: slice.entity(resource),
             slice,
+            made,
         }
+    }
+
+    /// Keeps a value that evaluation made.
+    pub(super) fn keep(&self, value: CoreValue) -> Value<'a> {
+        Value::from(self.made.push_get(Box::new(value)))
     }
 
     /// The principal with what is known of it.

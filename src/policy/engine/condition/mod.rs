@@ -16,5 +16,5 @@ mod set;
 mod tree;
 mod value;
 
-pub(super) use facts::{Cedar, Facts};
+pub(super) use facts::{Cedar, Facts, Made};
 pub(super) use set::{Conditions, ConditionsBuilder};

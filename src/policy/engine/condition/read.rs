@@ -1,7 +1,9 @@
 //! From Cedar's expression to a tree.
 
-use super::tree::{Binary, Tree, Unary};
-use crate::policy::engine::cedar::{BinaryOp, Expr, ExprKind, Literal, UnaryOp, Value, ValueKind, Var};
+use super::tree::{Binary, Tree, Uids, Unary};
+use crate::policy::engine::cedar::{
+    BinaryOp, Expr, ExprKind, ExtensionFunction, Extensions, Literal, PartialValue, UnaryOp, Value, Var,
+};
 
 /// How deep a tree may be; what is below is left to Cedar. A chain of `&&` or `||` is one level.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -21,9 +23,23 @@ fn below(expression: &Expr, depth: usize) -> Tree {
         ExprKind::Var(Var::Resource) => Tree::Resource,
         ExprKind::Var(Var::Context) => Tree::Context,
         ExprKind::Lit(literal) => Tree::Constant(literal.clone().into()),
-        ExprKind::Set(_) | ExprKind::Record(_) => {
-            constant(expression, depth).map_or(Tree::Unsure, Tree::Constant)
+        ExprKind::Set(elements) => {
+            folded(many(elements), Tree::List, |values| Some(Value::set(values, None)))
         }
+        ExprKind::Record(members) => {
+            let (names, values): (Vec<_>, Vec<_>) = members.iter().unzip();
+            folded(
+                values.into_iter().map(|value| below(value, depth)).collect(),
+                |parts| Tree::Record(names.iter().copied().cloned().zip(parts).collect()),
+                |values| Some(Value::record(names.iter().copied().cloned().zip(values), None)),
+            )
+        }
+        ExprKind::ExtensionFunctionApp { fn_name, args } => match Extensions::all_available().func(fn_name) {
+            Ok(function) => {
+                folded(many(args), |parts| Tree::Call(function, parts), |values| call(function, &values))
+            }
+            Err(_) => Tree::Unsure,
+        },
         ExprKind::And { .. } => {
             Tree::All(chain(expression, and).into_iter().map(|part| below(part, depth)).collect())
         }
@@ -41,22 +57,22 @@ fn below(expression: &Expr, depth: usize) -> Tree {
             };
             Tree::Unary(op, one(arg))
         }
-        ExprKind::BinaryApp { op, arg1, arg2 } => match (op, arg1.expr_kind(), arg2.expr_kind()) {
-            (BinaryOp::In, _, ExprKind::Set(elements)) => match uids(elements) {
+        ExprKind::BinaryApp { op, arg1, arg2 } => match (op, arg2.expr_kind()) {
+            (BinaryOp::In, ExprKind::Set(elements)) => match uids(elements) {
                 Some(uids) => Tree::InKnown(one(arg1), Box::new(uids)),
                 None => Tree::InAny(one(arg1), many(elements)),
             },
-            (BinaryOp::Contains, ExprKind::Set(elements), _) if constant(arg1, depth).is_none() => {
-                Tree::ListContains(many(elements), one(arg2))
-            }
-            _ => Tree::Binary(binary(*op), Box::new([below(arg1, depth), below(arg2, depth)])),
+            _ => match (op, below(arg1, depth)) {
+                (BinaryOp::Contains, Tree::List(elements)) => Tree::ListContains(elements, one(arg2)),
+                (_, first) => Tree::Binary(binary(*op), Box::new([first, below(arg2, depth)])),
+            },
         },
         ExprKind::GetAttr { expr, attr } => Tree::Attribute(one(expr), attr.clone()),
         ExprKind::HasAttr { expr, attr } => Tree::Has(one(expr), Box::new([attr.clone()])),
         ExprKind::ExtHasAttr { expr, attrs } => Tree::Has(one(expr), attrs.iter().cloned().collect()),
         ExprKind::Like { expr, pattern } => Tree::Like(one(expr), pattern.clone()),
         ExprKind::Is { expr, entity_type } => Tree::Is(one(expr), entity_type.clone()),
-        ExprKind::Slot(_) | ExprKind::Unknown(_) | ExprKind::ExtensionFunctionApp { .. } => Tree::Unsure,
+        ExprKind::Slot(_) | ExprKind::Unknown(_) => Tree::Unsure,
     }
 }
 
@@ -83,26 +99,29 @@ fn chain(expression: &Expr, link: Link) -> Vec<&Expr> {
     parts
 }
 
-/// The value of an expression that is spelled out: a literal, or sets and records of such.
-fn constant(expression: &Expr, depth: usize) -> Option<Value> {
-    let depth = depth.checked_sub(1)?;
-    let value = match expression.expr_kind() {
-        ExprKind::Lit(literal) => ValueKind::Lit(literal.clone()),
-        ExprKind::Set(elements) => {
-            let elements = elements.iter().map(|element| constant(element, depth));
-            ValueKind::set(elements.collect::<Option<Vec<_>>>()?)
-        }
-        ExprKind::Record(members) => {
-            let members = members.iter().map(|(name, member)| Some((name.clone(), constant(member, depth)?)));
-            ValueKind::record(members.collect::<Option<Vec<_>>>()?)
-        }
-        _ => return None,
-    };
-    Some(Value::new(value, None))
+/// A tree over parts, or, when all of them are spelled out, what it comes to; an error then is Cedar's to tell.
+fn folded(
+    parts: Box<[Tree]>,
+    tree: impl FnOnce(Box<[Tree]>) -> Tree,
+    value: impl FnOnce(Vec<Value>) -> Option<Value>,
+) -> Tree {
+    let constant = |part: &Tree| if let Tree::Constant(value) = part { Some(value.clone()) } else { None };
+    match parts.iter().map(constant).collect() {
+        Some(values) => value(values).map_or(Tree::Unsure, Tree::Constant),
+        None => tree(parts),
+    }
+}
+
+/// What a function of an extension answers; such functions depend on nothing but their arguments.
+fn call(function: &ExtensionFunction, arguments: &[Value]) -> Option<Value> {
+    match function.call(arguments) {
+        Ok(PartialValue::Value(value)) => Some(value),
+        _ => None,
+    }
 }
 
 /// The elements when all of them are entities that are spelled out.
-fn uids(elements: &[Expr]) -> Option<super::tree::Uids> {
+fn uids(elements: &[Expr]) -> Option<Uids> {
     let uid = |element: &Expr| match element.expr_kind() {
         ExprKind::Lit(Literal::EntityUID(uid)) => Some(uid.as_ref().clone()),
         _ => None,

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use crate::policy::engine::cedar::{EntityType, Pattern, Uid, Value};
+use crate::policy::engine::cedar::{EntityType, ExtensionFunction, Pattern, Uid, Value};
 
 /// A set of entities that a policy spells out.
 pub(super) type Uids = foldhash::HashSet<Uid>;
@@ -36,6 +36,11 @@ pub(super) enum Tree {
     InAny(Box<Tree>, Box<[Tree]>),
     /// A set of expressions that contains a value.
     ListContains(Box<[Tree]>, Box<Tree>),
+    /// A set of expressions anywhere else.
+    List(Box<[Tree]>),
+    Record(Box<[(SmolStr, Tree)]>),
+    /// A function of an extension.
+    Call(&'static ExtensionFunction, Box<[Tree]>),
 }
 
 #[derive(Debug, Clone, Copy)]

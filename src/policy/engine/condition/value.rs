@@ -1,6 +1,6 @@
 //! Values as trees see them: borrowed from the request, the entities and the policy.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use smol_str::SmolStr;
 
@@ -72,6 +72,19 @@ impl<'a> Value<'a> {
 
     pub(super) fn set(self) -> Option<&'a Set> {
         if let Self::Set(value) = self { Some(value) } else { None }
+    }
+
+    /// The value as Cedar's, on its own.
+    pub(super) fn to_core(self) -> CoreValue {
+        match self {
+            Self::Bool(value) => value.into(),
+            Self::Long(value) => value.into(),
+            Self::Text(value) => CoreValue::from(value.clone()),
+            Self::Entity(value) => CoreValue::from(value.clone()),
+            Self::Set(value) => CoreValue::new(ValueKind::Set(value.clone()), None),
+            Self::Record(value) => CoreValue::record_arc(Arc::new(value.clone()), None),
+            Self::Extension(value) => value.clone(),
+        }
     }
 
     /// Whether it is an element of a set.
