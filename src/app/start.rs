@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::AuthorizeService,
+    authorize::{AuthorizeService, IdentityCache, Sampling},
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
-    bus::{self, Bus},
+    bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
     entities::{EntityParts, EntityService},
     kv::{self, Kv},
@@ -22,6 +22,7 @@ use crate::{
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::{Db, Pending, PostgresOptions, SqliteOptions},
+    telemetry::metrics::Metrics,
     tokens::{TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
@@ -56,6 +57,10 @@ pub struct App {
     pub kv: Kv,
     /// Messages between nodes.
     pub bus: Bus,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// News of users and roles.
+    pub identity_news: Arc<IdentityNews>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
     /// Entities that applications pushed.
@@ -89,6 +94,8 @@ pub struct ReadinessReport {
     pub system_policies: bool,
     /// Messages between nodes arrive; without them the poll floor carries on alone.
     pub bus: bool,
+    /// No store is decided without its index; for information.
+    pub policy_index: bool,
     /// The server is not about to stop.
     pub serving: bool,
 }
@@ -113,9 +120,12 @@ impl App {
         let db = open_database(&config).await?;
         let kv = open_kv(&config, &clock).await?;
         let bus = open_bus(&config, &db, &clock, &entropy)?;
+        let metrics = Arc::new(Metrics::new());
 
-        let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
-        let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
+        let identity_news = Arc::new(IdentityNews::new(bus.clone()));
+        let news = || identity_news.clone();
+        let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
+        let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let settings = TokenSettings::new(&config.tokens, &config.public_url());
         let tokens =
             TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
@@ -141,12 +151,13 @@ impl App {
             tokens: tokens.clone(),
             passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
             rules: PasswordRules::new(&config.passwords),
+            metrics: metrics.clone(),
             registration: config.registration.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         }));
 
-        let policies = policy_service(&config, &db, &bus, &clock, &entropy)?;
+        let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         policies
             .first_start(&config.policy.dir)
@@ -168,8 +179,9 @@ impl App {
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let authorize = AuthorizeService {
             policies: policies.clone(),
-            users: users.clone(),
-            roles: roles.clone(),
+            identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
+            metrics: metrics.clone(),
+            sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
@@ -183,6 +195,8 @@ impl App {
             db,
             kv,
             bus,
+            metrics,
+            identity_news,
             policies,
             entities,
             authorize,
@@ -204,7 +218,8 @@ impl App {
         let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
         let db = open_database(config).await?;
         let bus = open_bus(config, &db, &clock, &entropy)?;
-        let policies = policy_service(config, &db, &bus, &clock, &entropy)?;
+        let metrics = Arc::new(Metrics::new()); // of a command, which nobody scrapes
+        let policies = policy_service(config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         Ok(policies)
     }
@@ -214,6 +229,7 @@ impl App {
         let (bus, shutdown) = (self.bus.clone(), worker.shutdown_token());
         worker.spawn("bus", async move { bus.run(shutdown).await });
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
+        worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
@@ -231,6 +247,7 @@ impl App {
             signing_key: self.tokens.can_sign(),
             system_policies: self.policies.live().snapshot(&StoreName::system()).is_some(),
             bus: !self.bus.is_degraded(),
+            policy_index: !self.policies.live().any_distrusted(),
             serving: !self.draining.load(Ordering::Relaxed),
         }
     }
@@ -276,12 +293,14 @@ fn policy_service(
     config: &Config,
     db: &Db,
     bus: &Bus,
+    metrics: &Arc<Metrics>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<PolicyService>> {
     let node = Node { id: NodeId::new(clock.now(), &**entropy)?, name: host_name() };
     let poll = Duration::from_secs(config.policy.poll_secs);
-    let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
+    let live =
+        Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), metrics.clone(), node, poll));
     Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
 }
 

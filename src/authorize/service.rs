@@ -1,29 +1,33 @@
 //! The way from a question to an answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::{Value, value::RawValue};
 
-use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
+use super::{
+    Answer, Ask, AuthorizeError, Guarded, Permission, Sampling,
+    identity::{IdentityCache, Named},
+};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
     policy::{
         EntitySlice, Layers, PolicyService, QueryProblem, QueryProblemKind, RequestParts, ServerContext,
         Snapshot, StoreName, decide, explain,
     },
-    roles::RoleService,
-    users::UserService,
+    telemetry::metrics::{Metrics, Outcome},
 };
 
 /// The policy decision point.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AuthorizeService {
     /// The policy stores and their active versions.
     pub policies: Arc<PolicyService>,
-    /// Users, as entities.
-    pub users: UserService,
-    /// Roles, as their parents.
-    pub roles: RoleService,
+    /// Users and roles, as entities.
+    pub identity: Arc<IdentityCache>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Which decisions are made twice.
+    pub sampling: Sampling,
     /// The time in `context.bailiwick.now`.
     pub clock: Arc<dyn Clock>,
     /// Randomness of decision ids.
@@ -40,6 +44,21 @@ impl AuthorizeService {
     /// Source: authorize.md §1.
     pub async fn check(&self, tenant: TenantId, ask: Ask) -> Result<Answer, AuthorizeError> {
         let store = ask.store.clone().unwrap_or_else(|| self.default_store.clone());
+        let started = Instant::now();
+        let answered = self.answer(tenant, store.clone(), ask).await;
+        match &answered {
+            Ok(answer) => {
+                let outcome = Outcome::of(answer.verdict.allow);
+                let candidates = answer.verdict.candidates;
+                self.metrics.decided(store.as_str(), outcome, started.elapsed(), candidates);
+            }
+            Err(AuthorizeError::UnknownStore(_)) => {} // a name that a caller made up is no label
+            Err(_) => self.metrics.undecided(store.as_str()),
+        }
+        answered
+    }
+
+    async fn answer(&self, tenant: TenantId, store: StoreName, ask: Ask) -> Result<Answer, AuthorizeError> {
         let snapshot = self.snapshot(&store).await?;
         let (principal, action, resource) = (raw(&ask.principal)?, raw(&ask.action)?, raw(&ask.resource)?);
         let context = ask.context.as_ref().map(raw).transpose()?;
@@ -51,17 +70,22 @@ impl AuthorizeService {
         };
         let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
         let query = snapshot.query(parts, &server)?;
-        let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
-        let entities = identity.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
-        let identity: Vec<_> = entities.collect::<Result<_, _>>()?;
         let inline = raw(&Value::Array(ask.entities))?;
+        let texts =
+            [&*principal, &*resource, &*inline].into_iter().chain(context.as_deref()).map(RawValue::get);
+        let named = Named::in_texts(texts, snapshot.identity());
+        let identity = self.identity.entities(&snapshot, tenant, &named).await?;
         let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
         let slice = EntitySlice::new(&snapshot, layers)?;
-        let verdict = decide(&snapshot, &query, &slice);
+        let mut verdict = decide(&snapshot, &query, &slice);
+        let walk = self.full_walk(&snapshot, &query, &slice)?;
         let owned = if ask.explain { Some(slice.owned(&snapshot, &query)?) } else { None };
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         let version = snapshot.version();
         drop(slice);
+        if let Some(walk) = walk {
+            verdict = self.settle(verdict, walk).await;
+        }
         let explanation = if let Some(slice) = owned {
             let verdict = verdict.clone();
             // It may look at every policy of the store: not on a thread that answers requests.

@@ -85,7 +85,7 @@ impl EntityService {
             match change {
                 Change::Put(row) => {
                     touched.push(row.key.clone());
-                    put.push(row);
+                    put.push(row.clone());
                 }
                 Change::Remove(key) => {
                     touched.push(key.clone());
@@ -98,7 +98,7 @@ impl EntityService {
                 return Ok(false);
             }
             store::remove(tx, store, &removed).await?;
-            store::put(tx, store, put.iter().copied().cloned()).await?;
+            store::put(tx, store, &put).await?;
             if touched.len() > LOGGED_AT_ONCE {
                 store::forget(tx, store, from.next()).await?;
             } else {

@@ -21,6 +21,8 @@ const LOGGED_FOR: Duration = Duration::from_mins(5);
 const PRUNE_EVERY: u32 = 12;
 /// Rows that a load reads at once.
 const ROWS_AT_ONCE: i64 = 5_000;
+/// More changes than this are not followed one by one: everything is read, page by page.
+const FOLLOWED_AT_ONCE: i64 = 50_000;
 /// Pages that may wait to be built in.
 const PAGES_AHEAD: usize = 2;
 
@@ -109,7 +111,8 @@ impl EntityService {
         let mut tx = self.db.begin_read().await?;
         let head = store::head(&mut tx, store).await?;
         let since = known.revision();
-        let table = if head.log_from <= since && since <= head.revision {
+        let in_log = !known.is_empty() && head.log_from <= since && since <= head.revision;
+        let table = if in_log && store::count_logged(&mut tx, store, since).await? <= FOLLOWED_AT_ONCE {
             let touched = store::touched(&mut tx, store, since).await?;
             let changes = touched.into_iter().map(|touched| match touched.row {
                 Some(row) => Change::Put(row),

@@ -24,6 +24,8 @@ type Result<T, E = EntityError> = std::result::Result<T, E>;
 
 /// Pieces of a body that may wait to be read.
 const PIECES_AHEAD: usize = 8;
+/// Rows that are taken out of a table at once.
+const ROWS_AT_ONCE: usize = 5_000;
 /// The longest line, bytes.
 const LINE_LIMIT: u64 = 1024 * 1024;
 
@@ -147,7 +149,14 @@ impl EntityService {
                 return Ok(false);
             }
             store::clear(tx, store).await?;
-            store::put(tx, store, table.iter()).await?;
+            let mut rows = table.iter();
+            loop {
+                let some: Vec<EntityRow> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+                if some.is_empty() {
+                    break;
+                }
+                store::put(tx, store, &some).await?;
+            }
             store::forget(tx, store, from.next()).await?;
             let entry = actor.does(TenantId::DEFAULT, action, &subject, detail.clone());
             audit::record(tx, now, &*self.entropy, entry).await?;

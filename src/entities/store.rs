@@ -135,6 +135,15 @@ pub(super) async fn page_of_type(
     .collect()
 }
 
+/// How much the log holds of the writes after a revision.
+pub(super) async fn count_logged(on: &mut dyn Run, store: &StoreName, after: Revision) -> Result<i64> {
+    on.sql("SELECT COUNT(*) FROM entity_changes WHERE store = $1 AND revision > $2")
+        .bind(store)
+        .bind(after)
+        .scalar()
+        .await
+}
+
 /// What was touched after a revision, as it is now.
 pub(super) async fn touched(on: &mut dyn Run, store: &StoreName, after: Revision) -> Result<Vec<Touched>> {
     let rows: Vec<TouchedRow> = on
@@ -174,17 +183,12 @@ pub(super) async fn advance(on: &mut dyn Run, store: &StoreName, from: Revision)
     Ok(sql.bind(store).bind(from.next()).bind(from).run().await? == 1)
 }
 
-/// Makes or replaces entities.
-pub(super) async fn put(
-    on: &mut dyn Run,
-    store: &StoreName,
-    rows: impl Iterator<Item = EntityRow>,
-) -> Result<()> {
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
+/// Makes or replaces entities, each of which is among the rows once.
+pub(super) async fn put(on: &mut dyn Run, store: &StoreName, rows: &[EntityRow]) -> Result<()> {
+    for rows in rows.chunks(ROWS_AT_ONCE) {
         let mut sql =
             on.sql("INSERT INTO entities (store, type, id, attrs, tags, parents, revision) VALUES (");
-        for (place, row) in rows.by_ref().take(ROWS_AT_ONCE).enumerate() {
+        for (place, row) in rows.iter().enumerate() {
             let parents =
                 serde_json::to_string(&row.parents).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
             let (kind, id) = (row.key.entity_type.as_str(), row.key.id.as_str());

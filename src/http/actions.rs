@@ -54,6 +54,8 @@ actions! {
     ReadPublicDocument "readPublicDocument" Tenant;
     /// Asking whether the server is well.
     ReadHealth "readHealth" Tenant;
+    /// Reading what the server counts.
+    ReadMetrics "readMetrics" Tenant;
     /// Reading one's own account.
     ReadOwnProfile "readOwnProfile" Caller;
     /// Changing one's own password.
@@ -80,6 +82,10 @@ actions! {
     ActivatePolicyVersion "activatePolicyVersion" PolicyStore;
     /// Going back to an earlier version.
     RollbackPolicyVersion "rollbackPolicyVersion" PolicyStore;
+    /// Reading the entities that were pushed into a store.
+    ReadEntities "readEntities" PolicyStore;
+    /// Pushing entities into a store, and removing them.
+    WriteEntities "writeEntities" PolicyStore;
     /// Listing roles.
     ListRoles "listRoles" Tenant;
     /// Making a role.

@@ -62,6 +62,7 @@ codes! {
     Conflict                 409 "conflict"                  "The state does not allow this";
     VersionConflict          409 "version_conflict"          "Another version is active than expected";
     SetupCompleted           409 "setup_completed"           "The first administrator exists already";
+    PreconditionFailed       412 "precondition_failed"       "It is not as the caller has seen it";
     PayloadTooLarge          413 "payload_too_large"         "The body is too large";
     UnsupportedMediaType     415 "unsupported_media_type"    "The body must be application/json";
     ValidationFailed         422 "validation_failed"         "The request has wrong or missing fields";

@@ -6,7 +6,8 @@ use crate::{
     authn::AuthnError,
     authorize::AuthorizeError,
     base::EntropyError,
-    policy::{PolicyServiceError, QueryProblem, QueryProblemKind},
+    entities::{EntityError, LoadPlace},
+    policy::{PolicyServiceError, QueryProblem, QueryProblemKind, TableError},
     roles::RoleError,
     sessions::SessionError,
     storage::{Fault, StorageError},
@@ -141,6 +142,41 @@ impl From<AuthorizeError> for Problem {
             AuthorizeError::Query(problem) => problem.into(),
             AuthorizeError::Storage(error) => error.into(),
             AuthorizeError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<EntityError> for Problem {
+    fn from(error: EntityError) -> Self {
+        match error {
+            EntityError::UnknownStore(_) | EntityError::NotFound(_) => {
+                Self::new(Code::NotFound).detail(error.to_string())
+            }
+            EntityError::NoActiveVersion(_) => Self::new(Code::NoActiveVersion).detail(error.to_string()),
+            EntityError::Changed { revision } => {
+                Self::new(Code::PreconditionFailed).extension("revision", revision.map(|revision| revision.0))
+            }
+            EntityError::Invalid(problem) => problem.into(),
+            EntityError::Refused(refused) => {
+                let pointer =
+                    if matches!(refused, TableError::NotAType(_)) { "/uid/type" } else { "/parents" };
+                Self::new(Code::EntitiesInvalid).at(pointer, refused.to_string())
+            }
+            EntityError::Twice(_) => Self::new(Code::EntitiesInvalid).at("/uid", error.to_string()),
+            EntityError::At { place: LoadPlace::Line(line), source } => {
+                Self::from(*source).extension("line", line)
+            }
+            EntityError::At { place: LoadPlace::Element(place), source } => {
+                Self::from(*source).below(&format!("/{place}"))
+            }
+            EntityError::NotJson(_) | EntityError::BrokenOff => {
+                Self::new(Code::MalformedJson).detail(error.to_string())
+            }
+            EntityError::Cursor(error) => Self::new(Code::ValidationFailed).at("?cursor", error.to_string()),
+            EntityError::Contended => Self::new(Code::Conflict).detail(error.to_string()),
+            EntityError::Stopped => Self::new(Code::InternalError).cause(error),
+            EntityError::Audit(error) => error.into(),
+            EntityError::Storage(error) => error.into(),
         }
     }
 }

@@ -51,12 +51,14 @@ const WITH_BODY: [Code; 5] = [
         (name = "auth", description = "Sign-up, sign-in, refresh, sign-out, password"),
         (name = "authorize", description = "Decisions of the policy engine"),
         (name = "policy-stores", description = "Versions of policies: publish, activate, roll back"),
+        (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
         (name = "sessions", description = "The caller's own sessions"),
         (name = "roles", description = "Roles and who has them"),
         (name = "setup", description = "The first administrator"),
         (name = "keys", description = "Keys that verify our tokens"),
         (name = "health", description = "Whether the server is well (admin listener)"),
+        (name = "metrics", description = "What the server counts (admin listener)"),
     ),
 )]
 struct Description;

@@ -100,6 +100,20 @@ impl Problem {
         self.with(|parts| parts.errors.push(error))
     }
 
+    /// The same about a part of the request, whose pointer comes before all others.
+    #[must_use]
+    pub fn below(self, place: &str) -> Self {
+        self.with(|parts| match parts.detail.take() {
+            Some(detail) if parts.errors.is_empty() => {
+                parts.errors.push(FieldError { pointer: place.to_owned(), detail });
+            }
+            detail => {
+                parts.detail = detail;
+                parts.errors.iter_mut().for_each(|error| error.pointer.insert_str(0, place));
+            }
+        })
+    }
+
     /// Adds an extension member (RFC 9457 §3.2).
     #[must_use]
     pub fn extension(self, name: &str, value: impl Into<Value>) -> Self {

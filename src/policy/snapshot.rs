@@ -10,6 +10,7 @@ use cedar_policy::{Entities, EntityTypeName, EntityUid, Policy, PolicySet, Schem
 use super::{
     Effect, IdentityTypes, PolicyId, StoreName, VersionNumber,
     engine::{AttributeShape, Program, context_shape},
+    names::Names,
 };
 use crate::base::Digest32;
 
@@ -85,6 +86,7 @@ struct Body {
     actions_by_name: HashMap<String, Vec<EntityUid>>,
     /// What the context of each action holds.
     contexts: HashMap<EntityUid, BTreeMap<String, AttributeShape>>,
+    names: Names,
 }
 
 impl Snapshot {
@@ -105,7 +107,8 @@ impl Snapshot {
         }
         let policies = parts.policies.iter().map(|prepared| &prepared.policy);
         let program = Program::new(policies, &parts.actions);
-        let body = Body { parts, program, by_id, actions_by_name, contexts };
+        let names = Names::new(&parts);
+        let body = Body { parts, program, by_id, actions_by_name, contexts, names };
         Self { version: VersionNumber(0), body: Arc::new(body) }
     }
 
@@ -232,6 +235,11 @@ impl Snapshot {
 
     pub(super) fn actions(&self) -> &Entities {
         &self.body.parts.actions
+    }
+
+    /// The schema's types and actions by the names that requests give them, and the entities that stay.
+    pub(super) fn names(&self) -> &Names {
+        &self.body.names
     }
 
     /// The actions with this bare name, in any namespace.

@@ -55,6 +55,8 @@ fn path_of(operation: &Operation) -> String {
     for (name, value) in [
         ("{store}", "notes"),
         ("{number}", "1"),
+        ("{type}", "Team"),
+        ("{id}", "t"),
         ("{name}", "auditor"),
         ("{binding_id}", "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{session_id}", "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
@@ -150,7 +152,9 @@ fn replaced(operation: &Operation, pointer: &str, value: Value) -> Option<Value>
 }
 
 fn with_bodies() -> Vec<Operation> {
-    let found: Vec<_> = operations().into_iter().filter(|operation| operation.body().is_some()).collect();
+    // An array is not measured here: the one operation that takes one has tests of its own.
+    let object = |operation: &Operation| operation.body().is_some_and(|body| body["type"] == "object");
+    let found: Vec<_> = operations().into_iter().filter(object).collect();
     assert!(found.len() >= 11, "operations with a body");
     found
 }
@@ -210,7 +214,8 @@ both! {
             let large = format!("{{\"a\": \"{}\"}}", "x".repeat(2 << 20)).into_bytes();
             let reply = target.send(&operation, &path, Some("application/json"), large).await;
             refused(&reply, &path);
-            let takes_bundles = operation.about["operationId"] == "publish_policy_version";
+            let takes_bundles = operation.about["operationId"] == "publish_policy_version"
+                || operation.about["operationId"] == "write_entity_batch";
             assert_eq!(reply.body["code"], if takes_bundles { "validation_failed" } else { "payload_too_large" }, "{path}");
             for media in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonp"), Some("multipart/form-data; boundary=x"), Some("")] {
                 let reply = target.send(&operation, &path, media, good.clone()).await;

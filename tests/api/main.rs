@@ -11,6 +11,7 @@ mod support;
 
 mod app;
 mod contract;
+mod entities;
 mod forge;
 
 mod auth;
@@ -19,10 +20,12 @@ mod bad_input;
 #[cfg(feature = "enforce")]
 mod enforce;
 mod health;
+mod identity;
 mod journeys;
 mod keys;
 mod logs;
 mod matrix;
+mod metrics;
 mod middleware;
 mod passwords;
 mod policy_stores;
@@ -31,3 +34,4 @@ mod roles;
 mod sessions;
 mod setup;
 mod users;
+mod verify;

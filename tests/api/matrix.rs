@@ -49,6 +49,8 @@ impl Stage {
         let binding = test.grant(&root, &other, "auditor").await;
         let publish = json!({"files": files(EVERYONE)});
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
+        let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
+        test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
         Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding })
     }
 
@@ -71,11 +73,13 @@ impl Stage {
         let path = path
             .replace("{store}", "app")
             .replace("{number}", "1")
+            .replace("{type}", "Team")
+            .replace("{id}", "t")
             .replace("{name}", "spare")
             .replace("{binding_id}", &self.binding)
             .replace("{session_id}", &spare.session);
-        let health = path == "/healthz" || path == "/readyz";
-        let router = if health { &self.test.routers.admin } else { &self.test.routers.public };
+        let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
+        let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
         let method: Method = method.to_uppercase().parse().unwrap();
         let token = session.as_ref().map(|session| session.token.as_str());
         send(router, method, &path, token, body).await
@@ -99,6 +103,8 @@ impl Stage {
                 json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
             }
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
+            "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
+            "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
             "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
@@ -141,6 +147,7 @@ impl Stage {
                 "/v1/admin/role-bindings",
                 json!({"user_id": self.other.id, "role": "super_admin"}),
             ),
+            ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
         ]

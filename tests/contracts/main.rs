@@ -16,6 +16,7 @@ mod audit;
 mod authn;
 mod bus;
 mod callers;
+mod entities;
 mod identity;
 mod kv;
 mod policy;

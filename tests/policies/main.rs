@@ -15,6 +15,7 @@ mod support;
 
 mod candidates;
 mod corpus;
+mod deep;
 mod differential;
 mod explain;
 mod findings;
@@ -22,3 +23,4 @@ mod hostile;
 mod matrix;
 mod requests;
 mod shipped;
+mod slices;

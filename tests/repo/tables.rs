@@ -18,6 +18,9 @@ const OWNERS: &[(&str, &str)] = &[
     ("policy_activations", "policy/store.rs"),
     ("nodes", "policy/nodes.rs"),
     ("node_policies", "policy/nodes.rs"),
+    ("entities", "entities/store.rs"),
+    ("entity_revisions", "entities/store.rs"),
+    ("entity_changes", "entities/store.rs"),
     ("audit_log", "audit/store.rs"),
     ("setup_token", "authn/store.rs"),
 ];

@@ -87,7 +87,8 @@ async fn read(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    essence.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let kinds = ["application/json", "application/merge-patch+json"]; // the second is RFC 7396's own
+    essence.split(';').next().is_some_and(|kind| kinds.iter().any(|it| kind.trim().eq_ignore_ascii_case(it)))
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Bytes> {

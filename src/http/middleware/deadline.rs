@@ -3,19 +3,33 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
+    http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
 use crate::http::{codes::Code, problem::Problem, state::AppState};
 
-/// Ends a request that takes longer than `server.request_timeout_secs`. What it had begun in a
+/// What replaces all entities of a store; it may take its time.
+const LOAD: &str = "/v1/policy-stores/{store}/entities";
+
+/// Ends a request that takes longer than `server.request_timeout_secs`; one that replaces all entities of a
+/// store, longer than `server.entities_timeout_secs`. What it had begun in a
 /// transaction is undone when its future is dropped.
 pub(super) async fn limit(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let limit = Duration::from_secs(app.config.server.request_timeout_secs);
+    let limit = Duration::from_secs(if is_load(&request) {
+        app.config.server.entities_timeout_secs
+    } else {
+        app.config.server.request_timeout_secs
+    });
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(Code::RequestDeadline).into_response(),
     }
+}
+
+fn is_load(request: &Request) -> bool {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    request.method() == Method::PUT && path == Some(LOAD)
 }

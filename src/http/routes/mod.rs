@@ -3,8 +3,10 @@
 mod auth;
 mod authorize;
 mod docs;
+mod entities;
 mod health;
 mod keys;
+mod metrics;
 mod policy_stores;
 mod roles;
 mod routers;

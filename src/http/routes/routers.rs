@@ -3,7 +3,9 @@
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, authorize, docs, health, keys, policy_stores, roles, sessions, setup, users};
+use super::{
+    auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup, users,
+};
 use crate::http::{
     codes::Code,
     middleware::{Audience, wrap},
@@ -17,6 +19,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(auth::router())
         .merge(authorize::router())
         .merge(policy_stores::router())
+        .merge(entities::router())
         .merge(users::router())
         .merge(sessions::router())
         .merge(roles::router())
@@ -26,7 +29,7 @@ fn public() -> OpenApiRouter<AppState> {
 
 /// For operators and orchestrators.
 fn admin() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(health::router())
+    OpenApiRouter::new().merge(health::router()).merge(metrics::router())
 }
 
 /// Every operation with its description, for the OpenAPI document.

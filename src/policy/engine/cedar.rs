@@ -14,5 +14,8 @@ pub(in crate::policy) use cedar_policy_core::{
     expr_builder::ExprBuilder as BuildExpr,
     extensions::Extensions,
     parser::Loc,
-    validator::types::{EntityKind, Type},
+    validator::{
+        ValidatorEntityTypeKind,
+        types::{Attributes, BoolType, EntityKind, OpenTag, Type},
+    },
 };

@@ -26,6 +26,7 @@ mod offset;
 pub(super) mod packed;
 mod program;
 mod reflect;
+pub(super) mod values;
 
 pub use decide::{decide, decide_all, evaluate, evaluate_all};
 pub(super) use offset::{policy_offset, template_offset};

@@ -10,6 +10,9 @@ use crate::policy::{
     query::{chain, entity_uid, escape},
 };
 
+/// Longest id of an entity that is kept: an index of Postgres takes no longer keys than some 2,700 bytes.
+const MAX_ID_BYTES: usize = 1024;
+
 /// An entity that fits the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedEntity {
@@ -88,6 +91,9 @@ impl Snapshot {
         if self.schema().as_ref().get_entity_type(uid.type_name().as_ref()).is_none() {
             return Err(unknown_type(&uid.type_name().to_string()));
         }
+        if uid.id().unescaped().len() > MAX_ID_BYTES {
+            return Err(entity_problem("/uid/id", format!("an id has at most {MAX_ID_BYTES} bytes")));
+        }
         let parts = Parts::of(members)?;
         refuse_nul(&uid, members)?;
         let entity = parts.read(self, &uid)?;
@@ -102,15 +108,14 @@ impl Snapshot {
 }
 
 /// An entity taken apart.
-struct Parts<'a> {
+struct Parts {
     attrs: Map<String, Value>,
     tags: Map<String, Value>,
     parents: Vec<EntityUid>,
-    members: &'a Map<String, Value>,
 }
 
-impl<'a> Parts<'a> {
-    fn of(members: &'a Map<String, Value>) -> Result<Self, QueryProblem> {
+impl Parts {
+    fn of(members: &Map<String, Value>) -> Result<Self, QueryProblem> {
         let known = |key: &&String| matches!(key.as_str(), "uid" | "attrs" | "tags" | "parents");
         if let Some(key) = members.keys().find(|key| !known(key)) {
             return Err(entity_problem(
@@ -133,7 +138,7 @@ impl<'a> Parts<'a> {
             }
             Some(_) => return Err(entity_problem("/parents", "`parents` must be an array")),
         };
-        Ok(Self { attrs: record("attrs")?, tags: record("tags")?, parents, members })
+        Ok(Self { attrs: record("attrs")?, tags: record("tags")?, parents })
     }
 
     /// Reads it by the schema, which it must fit.
@@ -180,10 +185,8 @@ impl<'a> Parts<'a> {
             format!("/attrs/{}", escape(key))
         } else if let Some(key) = tag() {
             format!("/tags/{}", escape(key))
-        } else if read(&Map::new(), &Map::new(), &[]).err().as_ref() == Some(&message)
-            && self.members.contains_key("uid")
-        {
-            "/uid".to_owned()
+        } else if read(&Map::new(), &Map::new(), &[]).err().as_ref() == Some(&message) {
+            "/uid/id".to_owned() // no member of its enumerated type
         } else {
             String::new()
         };

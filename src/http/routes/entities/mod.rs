@@ -1,0 +1,8 @@
+//! Tag `entities`: what applications push into a policy store.
+
+mod bodies;
+mod bulk;
+mod expected;
+mod operations;
+
+pub(super) use operations::router;
