@@ -15,6 +15,7 @@ mod support;
 
 mod candidates;
 mod corpus;
+mod deep;
 mod differential;
 mod explain;
 mod findings;
