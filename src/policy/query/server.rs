@@ -165,7 +165,7 @@ thread_local! {
 }
 
 fn moment(at: Millis) -> Found {
-    let place = usize::try_from(at.0.rem_euclid(MOMENTS as i64)).unwrap_or_default();
+    let place = usize::try_from(at.0).unwrap_or_default() % MOMENTS;
     let made = MADE.with_borrow(|made| {
         let made = made.get(place)?.as_ref().filter(|(known, _)| *known == at)?;
         Some(made.1.clone())

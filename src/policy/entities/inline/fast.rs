@@ -164,7 +164,7 @@ impl<'de, 's> Visitor<'de> for One<'s> {
         }
         let attrs = attrs.read(attributes(of)?)?.unwrap_or_default();
         let tags = tags.read(tags_of(of))?.unwrap_or_default();
-        let required = of.attributes.iter().flat_map(|shape| shape.required_names());
+        let required = of.attributes.iter().flat_map(RecordShape::required_names);
         let missing = required.filter(|name| !attrs.contains_key(*name)).count();
         let parents = parents.into_iter().map(|(_, uid)| uid).collect();
         Ok(Read { of, uid, attrs, tags, parents, missing })
