@@ -157,7 +157,9 @@ impl<'a> Laid<'a> {
             }
         };
         for (layer, held) in Layer::ALL.into_iter().zip(known) {
-            held.iter().for_each(|held| push(&mut open, layer, held));
+            if let Some(held) = held {
+                push(&mut open, layer, held);
+            }
         }
         while let Some((next, from)) = open.pop() {
             // Whoever named this ancestor named what it is in there too.
