@@ -1,6 +1,7 @@
 //! The composition root: a [`Config`](crate::config::Config) in, an [`App`] out, and the life of the
 //! process around it. Nothing else constructs services.
 
+mod observe;
 mod serve;
 mod start;
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::AuthorizeService,
+    authorize::{AuthorizeService, Sampling},
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus},
     config::{BusKind, Config, RootSecrets},
@@ -22,6 +22,7 @@ use crate::{
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::{Db, Pending, PostgresOptions, SqliteOptions},
+    telemetry::metrics::Metrics,
     tokens::{TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
@@ -56,6 +57,8 @@ pub struct App {
     pub kv: Kv,
     /// Messages between nodes.
     pub bus: Bus,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
     /// Entities that applications pushed.
@@ -89,6 +92,8 @@ pub struct ReadinessReport {
     pub system_policies: bool,
     /// Messages between nodes arrive; without them the poll floor carries on alone.
     pub bus: bool,
+    /// No store is decided without its index; for information.
+    pub policy_index: bool,
     /// The server is not about to stop.
     pub serving: bool,
 }
@@ -113,6 +118,7 @@ impl App {
         let db = open_database(&config).await?;
         let kv = open_kv(&config, &clock).await?;
         let bus = open_bus(&config, &db, &clock, &entropy)?;
+        let metrics = Arc::new(Metrics::new());
 
         let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
@@ -146,7 +152,7 @@ impl App {
             entropy: entropy.clone(),
         }));
 
-        let policies = policy_service(&config, &db, &bus, &clock, &entropy)?;
+        let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         policies
             .first_start(&config.policy.dir)
@@ -170,6 +176,8 @@ impl App {
             policies: policies.clone(),
             users: users.clone(),
             roles: roles.clone(),
+            metrics: metrics.clone(),
+            sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
@@ -183,6 +191,7 @@ impl App {
             db,
             kv,
             bus,
+            metrics,
             policies,
             entities,
             authorize,
@@ -204,7 +213,8 @@ impl App {
         let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
         let db = open_database(config).await?;
         let bus = open_bus(config, &db, &clock, &entropy)?;
-        let policies = policy_service(config, &db, &bus, &clock, &entropy)?;
+        let metrics = Arc::new(Metrics::new()); // of a command, which nobody scrapes
+        let policies = policy_service(config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         Ok(policies)
     }
@@ -231,6 +241,7 @@ impl App {
             signing_key: self.tokens.can_sign(),
             system_policies: self.policies.live().snapshot(&StoreName::system()).is_some(),
             bus: !self.bus.is_degraded(),
+            policy_index: !self.policies.live().any_distrusted(),
             serving: !self.draining.load(Ordering::Relaxed),
         }
     }
@@ -276,12 +287,14 @@ fn policy_service(
     config: &Config,
     db: &Db,
     bus: &Bus,
+    metrics: &Arc<Metrics>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<PolicyService>> {
     let node = Node { id: NodeId::new(clock.now(), &**entropy)?, name: host_name() };
     let poll = Duration::from_secs(config.policy.poll_secs);
-    let live = Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), node, poll));
+    let live =
+        Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), metrics.clone(), node, poll));
     Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
 }
 

@@ -5,7 +5,7 @@
 //! | register | one hash | a user, or the same answer for a known address |
 //! | login | one hash, on every path | a session, its first tokens |
 //! | refresh | none | the next refresh token, a new access token |
-//! | identify | none | [`Caller`] |
+//! | identify | none; a hash look-up when the token was verified a moment ago | [`Caller`] |
 //! | change password | two hashes | a new epoch: every session is over |
 //! | logout | none | one session over, or all |
 //! | set up | one hash | the first administrator |
@@ -20,7 +20,9 @@
 //! Besides its table this imports `users`, `roles`, `sessions`, `tokens` and `audit`.
 
 mod account;
+mod callers;
 mod error;
+mod identify;
 mod model;
 mod passwords;
 mod rules;

@@ -1,5 +1,7 @@
 //! What is asked and answered.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
 use crate::{
@@ -15,7 +17,7 @@ pub enum Caller {
     /// Nobody said who they are.
     Anonymous,
     /// A user with a live session.
-    User(Box<UserCaller>),
+    User(Arc<UserCaller>),
 }
 
 /// A user with a live session.

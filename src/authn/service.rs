@@ -1,11 +1,12 @@
-//! Signing up, in and on, and recognising who calls.
+//! Signing up, in and on.
 
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
 use super::{
-    AuthnError, Caller, Login, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
+    AuthnError, Login, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
+    callers::Callers,
 };
 use crate::{
     audit::Actor,
@@ -53,13 +54,14 @@ pub struct AuthnParts {
 #[derive(Debug)]
 pub struct AuthnService {
     pub(super) parts: AuthnParts,
+    pub(super) callers: Callers,
 }
 
 impl AuthnService {
     /// The service.
     #[must_use]
     pub fn new(parts: AuthnParts) -> Self {
-        Self { parts }
+        Self { parts, callers: Callers::new() }
     }
 
     /// Signs a stranger up. Costs one hash whether the address is known or not, and says which only where
@@ -166,17 +168,6 @@ impl AuthnService {
         let (tenant, user) = (grant.session.tenant_id, grant.session.user_id);
         let user = self.parts.users.get(tenant, user).await?.ok_or(AuthnError::UserGone)?;
         self.signed_in(user, grant).await
-    }
-
-    /// Says who calls, by the bearer token of the request. No token is nobody; a token that is not
-    /// accepted is an error, never nobody.
-    ///
-    /// Errors: `Token`, `Session` (`Revoked`, `Expired`), `Storage`.
-    pub async fn identify(&self, bearer: Option<&str>) -> Result<Caller, AuthnError> {
-        let Some(bearer) = bearer else { return Ok(Caller::Anonymous) };
-        let claims = self.parts.tokens.verify(bearer).await?;
-        self.parts.sessions.check_live(&claims).await?;
-        Ok(Caller::User(Box::new(UserCaller::of(claims))))
     }
 
     /// The caller's own user.

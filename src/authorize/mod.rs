@@ -11,6 +11,7 @@
 //! Invariants:
 //! - One request sees one version, and its answer names it.
 //! - What cannot be decided is an error, never an allow: no active version, an unreachable database.
+//! - A share of the decisions is made twice (`policy.verify_index`); where the two differ, the answer is deny.
 //! - The same path answers callers ([`AuthorizeService::check`]) and guards our own API
 //!   ([`AuthorizeService::guard`], on the `system` store).
 
@@ -18,7 +19,9 @@ mod error;
 mod identity;
 mod model;
 mod service;
+mod verify;
 
 pub use error::AuthorizeError;
 pub use model::{Answer, Ask, EntityRef, Guarded, Permission};
 pub use service::AuthorizeService;
+pub use verify::{FullWalk, Sampling, WRONG_INDEX};

@@ -1,10 +1,10 @@
 //! The way from a question to an answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::{Value, value::RawValue};
 
-use super::{Answer, Ask, AuthorizeError, Guarded, Permission, identity};
+use super::{Answer, Ask, AuthorizeError, Guarded, Permission, Sampling, identity};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
     policy::{
@@ -12,11 +12,12 @@ use crate::{
         Snapshot, StoreName, decide, explain,
     },
     roles::RoleService,
+    telemetry::metrics::{Metrics, Outcome},
     users::UserService,
 };
 
 /// The policy decision point.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AuthorizeService {
     /// The policy stores and their active versions.
     pub policies: Arc<PolicyService>,
@@ -24,6 +25,10 @@ pub struct AuthorizeService {
     pub users: UserService,
     /// Roles, as their parents.
     pub roles: RoleService,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Which decisions are made twice.
+    pub sampling: Sampling,
     /// The time in `context.bailiwick.now`.
     pub clock: Arc<dyn Clock>,
     /// Randomness of decision ids.
@@ -40,6 +45,21 @@ impl AuthorizeService {
     /// Source: authorize.md §1.
     pub async fn check(&self, tenant: TenantId, ask: Ask) -> Result<Answer, AuthorizeError> {
         let store = ask.store.clone().unwrap_or_else(|| self.default_store.clone());
+        let started = Instant::now();
+        let answered = self.answer(tenant, store.clone(), ask).await;
+        match &answered {
+            Ok(answer) => {
+                let outcome = Outcome::of(answer.verdict.allow);
+                let candidates = answer.verdict.candidates;
+                self.metrics.decided(store.as_str(), outcome, started.elapsed(), candidates);
+            }
+            Err(AuthorizeError::UnknownStore(_)) => {} // a name that a caller made up is no label
+            Err(_) => self.metrics.undecided(store.as_str()),
+        }
+        answered
+    }
+
+    async fn answer(&self, tenant: TenantId, store: StoreName, ask: Ask) -> Result<Answer, AuthorizeError> {
         let snapshot = self.snapshot(&store).await?;
         let (principal, action, resource) = (raw(&ask.principal)?, raw(&ask.action)?, raw(&ask.resource)?);
         let context = ask.context.as_ref().map(raw).transpose()?;
@@ -57,11 +77,15 @@ impl AuthorizeService {
         let inline = raw(&Value::Array(ask.entities))?;
         let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
         let slice = EntitySlice::new(&snapshot, layers)?;
-        let verdict = decide(&snapshot, &query, &slice);
+        let mut verdict = decide(&snapshot, &query, &slice);
+        let walk = self.full_walk(&snapshot, &query, &slice)?;
         let owned = if ask.explain { Some(slice.owned(&snapshot, &query)?) } else { None };
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         let version = snapshot.version();
         drop(slice);
+        if let Some(walk) = walk {
+            verdict = self.settle(verdict, walk).await;
+        }
         let explanation = if let Some(slice) = owned {
             let verdict = verdict.clone();
             // It may look at every policy of the store: not on a thread that answers requests.

@@ -95,6 +95,7 @@ fn parse(kind: Kind, text: &str) -> Result<Value, String> {
     let refuse = || format!("wants {}, found `{text}`", wanted(kind));
     match kind {
         Kind::Number => text.trim().parse().map(Value::Integer).map_err(|_| refuse()),
+        Kind::Share => text.trim().parse().map(Value::Float).map_err(|_| refuse()),
         Kind::Boolean => text.trim().parse().map(Value::Boolean).map_err(|_| refuse()),
         Kind::List if text.trim_start().starts_with('[') => {
             let texts: Vec<String> = serde_json::from_str(text).map_err(|_| refuse())?;

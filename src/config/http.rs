@@ -13,7 +13,7 @@ section! {
         public_addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         /// Listener for services inside the trusted network: the public API and the internal routes.
         internal_addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8081)),
-        /// Listener for health checks.
+        /// Listener for health checks and metrics.
         admin_addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8082)),
         /// How callers reach the public listener, without a trailing slash. Default: `http://` and
         /// `public_addr`, or `localhost` where that is every address.

@@ -94,6 +94,7 @@ fn check_type(section: &Section, key: &Key, value: &Value) -> Result<(), String>
     let wanted = wanted(key.kind);
     let fits = match key.kind {
         Kind::Number => value.is_integer(),
+        Kind::Share => value.is_float() || value.is_integer(),
         Kind::Boolean => value.is_bool(),
         Kind::List => value.is_array(),
         _ => value.is_str(),
@@ -110,6 +111,7 @@ pub(super) fn wanted(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Secret => "a text".to_owned(),
         Kind::Number => "a whole number".to_owned(),
+        Kind::Share => "a number from 0 to 1 such as `0.01`".to_owned(),
         Kind::Boolean => "`true` or `false`".to_owned(),
         Kind::List => "a list of texts".to_owned(),
         Kind::Address => "an IP address and port such as `127.0.0.1:8080`".to_owned(),

@@ -17,6 +17,11 @@ section! {
         default_store: String = "app".to_owned(),
         /// How often a node asks the database for an activation that the bus may have lost, seconds.
         poll_secs: u64 = 5,
+        /// Share of the decisions that are made again over every policy, without the index, as a check of
+        /// this program: 0 none, 0.001 one in a thousand, 1 all. Costs in proportion to the policies of
+        /// the store. A difference denies, is an error in the log and a metric, and the store is decided
+        /// without its index until its next activation.
+        verify_index: f64 = 0.0,
     }
 }
 
@@ -28,6 +33,7 @@ impl PolicyConfig {
         }
         found.within("policy.watch_interval_ms", self.watch_interval_ms, 20..=3_600_000);
         found.within("policy.poll_secs", self.poll_secs, 1..=3600);
+        found.within_one("policy.verify_index", self.verify_index);
     }
 }
 

@@ -82,6 +82,13 @@ impl Problems {
         }
     }
 
+    /// Adds a problem unless `value` is from 0 to 1.
+    pub(super) fn within_one(&mut self, key: &'static str, value: f64) {
+        if !(0.0..=1.0).contains(&value) {
+            self.add(key, format!("{value} is not within 0 to 1"));
+        }
+    }
+
     /// The problems, each with the place its setting came from.
     pub(super) fn located(self, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
         let place = |mut problem: Problem| {

@@ -16,6 +16,8 @@ pub enum Kind {
     Secret,
     /// A whole number that is not negative.
     Number,
+    /// A number from 0 to 1, such as `0.01`.
+    Share,
     /// `true` or `false`.
     Boolean,
     /// Texts: an array in the file; in the environment comma separated, or a JSON array.
@@ -70,6 +72,7 @@ kinds! {
     u32 => Kind::Number,
     u64 => Kind::Number,
     usize => Kind::Number,
+    f64 => Kind::Share,
     bool => Kind::Boolean,
     SocketAddr => Kind::Address,
     IpNet => Kind::Text,

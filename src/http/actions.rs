@@ -54,6 +54,8 @@ actions! {
     ReadPublicDocument "readPublicDocument" Tenant;
     /// Asking whether the server is well.
     ReadHealth "readHealth" Tenant;
+    /// Reading what the server counts.
+    ReadMetrics "readMetrics" Tenant;
     /// Reading one's own account.
     ReadOwnProfile "readOwnProfile" Caller;
     /// Changing one's own password.

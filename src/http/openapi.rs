@@ -58,6 +58,7 @@ const WITH_BODY: [Code; 5] = [
         (name = "setup", description = "The first administrator"),
         (name = "keys", description = "Keys that verify our tokens"),
         (name = "health", description = "Whether the server is well (admin listener)"),
+        (name = "metrics", description = "What the server counts (admin listener)"),
     ),
 )]
 struct Description;

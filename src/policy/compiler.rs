@@ -6,12 +6,13 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use tokio::sync::Semaphore;
 
 use super::{Bundle, Compiled, Finding, Findings, Severity, Snapshot, StoreName, compile};
-use crate::base::Digest32;
+use crate::{base::Digest32, telemetry::metrics::Metrics};
 
 /// Snapshots that are kept, so that a roll-back to one of them needs no compile.
 const REMEMBERED: usize = 8;
@@ -19,13 +20,14 @@ const REMEMBERED: usize = 8;
 /// Compiles bundles.
 #[derive(Debug)]
 pub(super) struct Compiler {
+    metrics: Arc<Metrics>,
     turn: Arc<Semaphore>,
     recent: Mutex<VecDeque<Arc<Snapshot>>>,
 }
 
 impl Compiler {
-    pub(super) fn new() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), recent: Mutex::default() }
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, turn: Arc::new(Semaphore::new(1)), recent: Mutex::default() }
     }
 
     /// Compiles on the blocking pool, after those who came before.
@@ -33,11 +35,14 @@ impl Compiler {
     /// Errors: the findings, at least one of them an error.
     pub(super) async fn compile(&self, store: &StoreName, bundle: &Bundle) -> Result<Compiled, Findings> {
         let (name, files) = (store.clone(), bundle.clone());
-        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let (turn, metrics) = (Arc::clone(&self.turn).acquire_owned().await, Arc::clone(&self.metrics));
         // The turn moves along: a caller who goes away must not let two compiles run.
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            compile(&files, &name)
+            let started = Instant::now();
+            let done = compile(&files, &name);
+            metrics.compiled(started.elapsed());
+            done
         })
         .await;
         match done {

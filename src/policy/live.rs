@@ -8,7 +8,14 @@
 //! INVARIANT: a swap never goes to an older activation than the one that is live. INVARIANT: nothing
 //! removes what is live: not an outage of the database, not a version that cannot be loaded.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::{sync::Notify, time::Instant};
@@ -17,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Activation, Bundle, Compiled, Findings, Node, PolicyServiceError, Snapshot, StoreName, VersionNumber,
     compiler::{self, Compiler},
+    keeper::Keeper,
     nodes::{self, Loaded},
     status::Troubles,
     store,
@@ -25,6 +33,7 @@ use crate::{
     base::{Clock, Millis, NodeId},
     bus::{Bus, Event, Topic},
     storage::{Db, StorageError},
+    telemetry::metrics::Metrics,
     write_tx,
 };
 
@@ -44,6 +53,19 @@ struct Live {
     number: VersionNumber,
     seq: i64,
     loaded_at: Millis,
+    /// Whether a verification found its index wrong.
+    distrusted: Arc<AtomicBool>,
+}
+
+/// One store as this node answers from it.
+#[derive(Debug, Clone)]
+pub struct LoadedStore {
+    /// The snapshot, with its store and version.
+    pub snapshot: Arc<Snapshot>,
+    /// Since when.
+    pub loaded_at: Millis,
+    /// Whether a verification found its index wrong.
+    pub distrusted: bool,
 }
 
 /// The live snapshot of every store, kept in step with the database.
@@ -56,7 +78,10 @@ pub struct LivePolicies {
     poll: Duration,
     started_at: Millis,
     live: ArcSwap<BTreeMap<StoreName, Live>>,
+    /// Whether any of them is distrusted: one look on the way of every decision.
+    any_distrusted: AtomicBool,
     compiler: Compiler,
+    keeper: Keeper,
     swapped: Notify,
     pub(super) troubles: Troubles,
 }
@@ -66,7 +91,14 @@ impl LivePolicies {
     ///
     /// `poll` is how often the database is asked for what the bus may have lost.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, bus: Bus, node: Node, poll: Duration) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        bus: Bus,
+        metrics: Arc<Metrics>,
+        node: Node,
+        poll: Duration,
+    ) -> Self {
         let started_at = clock.now();
         Self {
             db,
@@ -76,7 +108,9 @@ impl LivePolicies {
             poll,
             started_at,
             live: ArcSwap::default(),
-            compiler: Compiler::new(),
+            any_distrusted: AtomicBool::new(false),
+            compiler: Compiler::new(metrics),
+            keeper: Keeper::default(),
             swapped: Notify::new(),
             troubles: Troubles::default(),
         }
@@ -86,6 +120,47 @@ impl LivePolicies {
     #[must_use]
     pub fn snapshot(&self, store: &StoreName) -> Option<Arc<Snapshot>> {
         self.live.load().get(store).map(|live| Arc::clone(&live.snapshot))
+    }
+
+    /// What is live, by store.
+    #[must_use]
+    pub fn loaded(&self) -> Vec<LoadedStore> {
+        let live = self.live.load();
+        let loaded = |live: &Live| LoadedStore {
+            snapshot: Arc::clone(&live.snapshot),
+            loaded_at: live.loaded_at,
+            distrusted: live.distrusted.load(Ordering::Relaxed),
+        };
+        live.values().map(loaded).collect()
+    }
+
+    /// Whether decisions of this store must not use its index, because a verification found it wrong.
+    #[must_use]
+    pub fn is_distrusted(&self, store: &StoreName) -> bool {
+        self.any_distrusted.load(Ordering::Relaxed)
+            && self.live.load().get(store).is_some_and(|live| live.distrusted.load(Ordering::Relaxed))
+    }
+
+    /// Whether any store is decided without its index.
+    #[must_use]
+    pub fn any_distrusted(&self) -> bool {
+        self.any_distrusted.load(Ordering::Relaxed)
+            && self.live.load().values().any(|live| live.distrusted.load(Ordering::Relaxed))
+    }
+
+    /// Takes that the index of a snapshot was found wrong: until the store's next activation it is decided
+    /// without. Of no effect when another snapshot is live by now.
+    pub fn distrust(&self, snapshot: &Arc<Snapshot>) {
+        let live = self.live.load();
+        let Some(live) = live.get(snapshot.store()).filter(|live| Arc::ptr_eq(&live.snapshot, snapshot))
+        else {
+            return;
+        };
+        live.distrusted.store(true, Ordering::Relaxed);
+        self.any_distrusted.store(true, Ordering::Relaxed);
+        let message = "its index and a look at every policy came to different decisions; it is decided \
+                       without its index until the next activation";
+        self.troubles.distrusted(snapshot.store(), compiler::whole("index_mismatch", message));
     }
 
     /// This node's id.
@@ -143,6 +218,7 @@ impl LivePolicies {
                 );
             }
             failing = followed.is_err();
+            self.keeper.sweep().await;
             let deaf = self.bus.is_degraded();
             next = Instant::now() + if deaf { self.poll.min(POLL_WITHOUT_BUS) } else { self.poll };
         }
@@ -186,7 +262,7 @@ impl LivePolicies {
 
     /// Keeps the snapshot of a version that was just compiled, now that its number is known.
     pub(super) fn remember(&self, number: VersionNumber, snapshot: Snapshot) -> Arc<Snapshot> {
-        let snapshot = Arc::new(snapshot.with_version(number));
+        let snapshot = self.keeper.keep(snapshot.with_version(number));
         self.compiler.remember(&snapshot);
         snapshot
     }
@@ -227,7 +303,8 @@ impl LivePolicies {
     /// Makes an activation live, unless a newer one is.
     pub(super) fn install(&self, active: &Activation, snapshot: Arc<Snapshot>) {
         let seq = active.by.seq;
-        let new = Live { snapshot, number: active.number, seq, loaded_at: self.clock.now() };
+        let distrusted = Arc::default(); // a new activation begins with trust
+        let new = Live { snapshot, number: active.number, seq, loaded_at: self.clock.now(), distrusted };
         let before = self.live.rcu(|stores| {
             if stores.get(&active.store).is_some_and(|live| live.seq >= seq) {
                 return Arc::clone(stores);

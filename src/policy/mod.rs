@@ -31,6 +31,7 @@ mod explain;
 mod index;
 mod manifest;
 mod model;
+mod names;
 mod query;
 mod snapshot;
 mod stack;
@@ -39,6 +40,7 @@ pub mod testing;
 mod compiler;
 mod error;
 mod folder;
+mod keeper;
 mod live;
 mod nodes;
 mod service;
@@ -51,7 +53,7 @@ mod watch;
 pub use bundle::{Bundle, BundleError};
 pub use cedar_policy::EntityUid;
 pub use compile::{Compiled, compile};
-pub use engine::{decide, evaluate};
+pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{
     Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers,
     MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
@@ -69,7 +71,7 @@ pub use snapshot::{Link, PolicyRecord, Snapshot};
 
 pub use error::PolicyServiceError;
 pub use folder::{FolderError, read_folder, stores_in};
-pub use live::LivePolicies;
+pub use live::{LivePolicies, LoadedStore};
 pub use nodes::{Node, NodeStatus};
 pub use service::PolicyService;
 pub use shipped::{shipped, shipped_stores};

@@ -116,7 +116,7 @@ pub struct PolicyError {
 }
 
 /// What the engine answers: the decision and all that led to it, in a fixed order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Verdict {
     /// Whether access is allowed.
     pub allow: bool,
@@ -124,7 +124,17 @@ pub struct Verdict {
     pub determining: Vec<Determining>,
     /// The policies that erred, by id. An erring forbid denies (policy-lifecycle.md §8).
     pub errors: Vec<PolicyError>,
+    /// How many policies were looked at. How an answer was found is no part of it: equality disregards this.
+    pub candidates: u32,
 }
+
+impl PartialEq for Verdict {
+    fn eq(&self, other: &Self) -> bool {
+        (self.allow, &self.determining, &self.errors) == (other.allow, &other.determining, &other.errors)
+    }
+}
+
+impl Eq for Verdict {}
 
 /// How bad a finding is. Only errors stop a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use std::{
 use cedar_policy::{Entities, EntityTypeName, EntityUid, Policy, PolicySet, Schema};
 
 use super::{
-    Effect, EntitySlice, IdentityTypes, PolicyId, Query, StoreName, VersionNumber,
+    Effect, IdentityTypes, PolicyId, StoreName, VersionNumber,
     engine::{AttributeShape, Program, context_shape},
-    index::Index,
+    names::Names,
 };
 use crate::base::Digest32;
 
@@ -80,20 +80,19 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Body {
     parts: Parts,
-    programs: Vec<Program>,
+    program: Program,
     by_id: HashMap<PolicyId, u32>,
     /// Actions by their bare name, for requests that give only that.
     actions_by_name: HashMap<String, Vec<EntityUid>>,
     /// What the context of each action holds.
     contexts: HashMap<EntityUid, BTreeMap<String, AttributeShape>>,
-    index: Index,
+    names: Names,
 }
 
 impl Snapshot {
     /// Puts the parts together. The version is 0 until [`Snapshot::with_version`].
     pub(super) fn new(mut parts: Parts) -> Self {
         parts.policies.sort_by(|a, b| a.record.id.cmp(&b.record.id));
-        let programs = parts.policies.iter().map(|prepared| Program::new(&prepared.policy)).collect();
         let ids = parts.policies.iter().map(|prepared| prepared.record.id.clone());
         let by_id = ids.zip(0_u32..).collect();
         let mut actions_by_name: HashMap<String, Vec<EntityUid>> = HashMap::new();
@@ -106,8 +105,10 @@ impl Snapshot {
             actions_by_name.entry(name).or_default().push(action.clone());
             contexts.insert(action.clone(), context_shape(&parts.schema, action).unwrap_or_default());
         }
-        let index = Index::new(parts.policies.iter().map(|prepared| &prepared.policy), &parts.actions);
-        let body = Body { parts, programs, by_id, actions_by_name, contexts, index };
+        let policies = parts.policies.iter().map(|prepared| &prepared.policy);
+        let program = Program::new(policies, &parts.actions);
+        let names = Names::new(&parts);
+        let body = Body { parts, program, by_id, actions_by_name, contexts, names };
         Self { version: VersionNumber(0), body: Arc::new(body) }
     }
 
@@ -204,12 +205,20 @@ impl Snapshot {
     /// How many policies every request must evaluate, because their scope says nothing.
     #[must_use]
     pub fn unindexed(&self) -> usize {
-        self.body.index.unindexed()
+        self.body.program.unindexed()
     }
 
     pub(super) fn prepared(&self, id: &PolicyId) -> Option<&Prepared> {
-        let number = *self.body.by_id.get(id)?;
-        self.body.parts.policies.get(usize::try_from(number).ok()?)
+        self.numbered(*self.body.by_id.get(id)?)
+    }
+
+    /// The policy under a number, which is its place in the order of ids.
+    pub(super) fn numbered(&self, number: u32) -> Option<&Prepared> {
+        self.body.parts.policies.get(number as usize)
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.body.program
     }
 
     pub(super) fn all_prepared(&self) -> &[Prepared] {
@@ -228,6 +237,11 @@ impl Snapshot {
         &self.body.parts.actions
     }
 
+    /// The schema's types and actions by the names that requests give them, and the entities that stay.
+    pub(super) fn names(&self) -> &Names {
+        &self.body.names
+    }
+
     /// The actions with this bare name, in any namespace.
     pub(super) fn actions_named(&self, name: &str) -> &[EntityUid] {
         self.body.actions_by_name.get(name).map_or(&[], Vec::as_slice)
@@ -236,18 +250,6 @@ impl Snapshot {
     /// What the context of an action holds; `None` for an unknown action.
     pub(super) fn context_of(&self, action: &EntityUid) -> Option<&BTreeMap<String, AttributeShape>> {
         self.body.contexts.get(action)
-    }
-
-    /// The policies that may apply to a request, in the order of their ids.
-    pub(super) fn candidates(
-        &self,
-        query: &Query,
-        slice: &EntitySlice<'_>,
-    ) -> impl Iterator<Item = (&PolicyRecord, &Program)> {
-        self.body.index.candidates(query, slice).into_iter().filter_map(|number| {
-            let place = usize::try_from(number).ok()?;
-            Some((&self.body.parts.policies.get(place)?.record, self.body.programs.get(place)?))
-        })
     }
 }
 

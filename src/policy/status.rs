@@ -20,7 +20,7 @@ use crate::base::{Digest32, Millis};
 pub enum Health {
     /// Nothing is wrong.
     Ok,
-    /// The last good version answers; the findings say what keeps a newer one from it.
+    /// The findings say what keeps a newer version from answering, or what is wrong with the one that does.
     Degraded,
 }
 
@@ -87,6 +87,8 @@ struct Trouble {
     edit: Findings,
     /// What could not be loaded.
     load: Option<FailedLoad>,
+    /// What is wrong with the index of what is live.
+    index: Findings,
 }
 
 #[derive(Debug)]
@@ -103,7 +105,8 @@ impl Troubles {
         let stores = self.lock();
         let Some(trouble) = stores.get(store) else { return (Findings::default(), Source::Api) };
         let load = trouble.load.iter().flat_map(|load| &load.findings);
-        let findings = Findings::new(trouble.edit.iter().chain(load).cloned().collect());
+        let findings = trouble.edit.iter().chain(load).chain(&trouble.index);
+        let findings = Findings::new(findings.cloned().collect());
         (findings, trouble.folder.clone().map_or(Source::Api, Source::Folder))
     }
 
@@ -132,7 +135,13 @@ impl Troubles {
     pub(super) fn loaded(&self, store: &StoreName) {
         if let Some(trouble) = self.lock().get_mut(store) {
             trouble.load = None;
+            trouble.index = Findings::default();
         }
+    }
+
+    /// Takes that the index of what is live was found wrong.
+    pub(super) fn distrusted(&self, store: &StoreName, findings: Findings) {
+        self.lock().entry(store.clone()).or_default().index = findings;
     }
 
     /// Takes that a folder is watched.

@@ -21,7 +21,7 @@ const MAX_TOLD: usize = 100_000;
 
 /// What to do with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum View {
+pub enum View {
     /// Its session is known to have ended.
     Ended,
     /// A hot copy may be trusted.

@@ -36,6 +36,7 @@ mod rotate;
 mod service;
 mod store;
 
+pub use epoch::View;
 pub use error::SessionError;
 pub use hot::{KeySalt, SaltError, session_key};
 pub use model::{ClientInfo, Ended, Grant, LiveSession, NewSession, Session, SessionSettings};

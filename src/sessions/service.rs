@@ -149,15 +149,32 @@ impl SessionService {
         }
     }
 
-    /// Whether the session of a verified access token is live. `Ok` is the only yes.
+    /// What this node knows and was told about the session of `claims`, without asking anyone. For who
+    /// has found it live before and wants to take that for granted.
+    pub fn view(&self, claims: &AccessClaims, now: Millis) -> View {
+        self.news.view(claims, now)
+    }
+
+    /// Whether news of other nodes come by the poll alone.
+    pub fn is_bus_degraded(&self) -> bool {
+        self.bus.is_degraded()
+    }
+
+    /// Whether the session of a verified access token is live. `Ok` is the only yes; it says when the
+    /// session ends if it is not used.
     ///
     /// Order: what this node knows, the hot copy unless something speaks against trusting it, SQL.
     /// Errors: `Revoked`, `Expired`, `Storage` (nobody knows: neither an allow nor a 401).
-    pub async fn check_live(&self, claims: &AccessClaims) -> Result<(), SessionError> {
+    pub async fn check_live(&self, claims: &AccessClaims) -> Result<Millis, SessionError> {
         let now = self.clock.now();
         match self.news.view(claims, now) {
             View::Ended => return Err(SessionError::Revoked),
-            View::Trust if self.is_hot(claims, now).await => return Ok(()),
+            // While the bus is down, what is asked at all is asked of SQL (identity.md §2.6).
+            View::Trust if !self.bus.is_degraded() => {
+                if let Some(ends) = self.hot_until(claims, now).await {
+                    return Ok(ends);
+                }
+            }
             View::Trust | View::Ask => {}
         }
         let asked = self.news.stamp();
@@ -178,19 +195,20 @@ impl SessionService {
             return Err(SessionError::Expired);
         }
         self.news.refute(claims, asked);
-        self.warm(&row.session()).await;
-        Ok(())
+        let session = row.session();
+        self.warm(&session).await;
+        Ok(session.idle_expires_at.min(session.abs_expires_at))
     }
 
-    /// Whether the hot copy vouches for the session. No copy and no device are both a no.
-    async fn is_hot(&self, claims: &AccessClaims, now: Millis) -> bool {
+    /// Until when the hot copy vouches for the session. No copy and no device are both no vouching.
+    async fn hot_until(&self, claims: &AccessClaims, now: Millis) -> Option<Millis> {
         let key = session_key(claims.sub, claims.did, &self.salt);
-        let Ok(Some(bytes)) = self.kv.get(&key).await else { return false };
-        HotSession::decode(&key, &bytes, &self.hot_key).is_some_and(|copy| {
-            copy.sid == claims.sid
-                && copy.epoch == claims.ep
-                && copy.version >= claims.ver
-                && !copy.is_over(now)
-        })
+        let bytes = self.kv.get(&key).await.ok()??;
+        let copy = HotSession::decode(&key, &bytes, &self.hot_key)?;
+        let vouches = copy.sid == claims.sid
+            && copy.epoch == claims.ep
+            && copy.version >= claims.ver
+            && !copy.is_over(now);
+        vouches.then_some(copy.idle_expires_at_ms.min(copy.abs_expires_at_ms))
     }
 }

@@ -1,7 +1,8 @@
 //! What the process says about itself.
 //!
 //! Log lines go to standard error, as text for people or as one JSON object a line. [`field`] holds the
-//! names under which the same thing is always logged. With the feature `otel` spans are exported as traces too.
+//! names under which the same thing is always logged, [`metrics`] what is counted. With the feature `otel` spans
+//! are exported as traces too.
 //!
 //! # Invariants
 //! - SECURITY: no secret, no token, no password and no database URL is ever a field; the types that hold
@@ -9,6 +10,7 @@
 //! - A failure is logged once, where it is handled.
 
 pub mod field;
+pub mod metrics;
 #[cfg(feature = "otel")]
 mod otel;
 mod subscriber;

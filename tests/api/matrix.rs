@@ -78,8 +78,8 @@ impl Stage {
             .replace("{name}", "spare")
             .replace("{binding_id}", &self.binding)
             .replace("{session_id}", &spare.session);
-        let health = path == "/healthz" || path == "/readyz";
-        let router = if health { &self.test.routers.admin } else { &self.test.routers.public };
+        let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
+        let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
         let method: Method = method.to_uppercase().parse().unwrap();
         let token = session.as_ref().map(|session| session.token.as_str());
         send(router, method, &path, token, body).await

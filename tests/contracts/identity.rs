@@ -150,9 +150,9 @@ impl Node {
         self.authn.refresh(token, &ClientInfo::default(), None).await
     }
 
-    pub(crate) async fn caller(&self, signed_in: &SignedIn) -> Result<UserCaller, AuthnError> {
+    pub(crate) async fn caller(&self, signed_in: &SignedIn) -> Result<Arc<UserCaller>, AuthnError> {
         match self.authn.identify(Some(signed_in.access.token.expose())).await? {
-            Caller::User(caller) => Ok(*caller),
+            Caller::User(caller) => Ok(caller),
             Caller::Anonymous => panic!("a token that names nobody"),
         }
     }

@@ -15,6 +15,7 @@ mod support;
 mod audit;
 mod authn;
 mod bus;
+mod callers;
 mod entities;
 mod identity;
 mod kv;

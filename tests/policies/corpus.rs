@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs::File, io::BufRead, path::PathBuf};
 
-use bailiwick::policy::{EntitySlice, Query, Snapshot, StoreName, Verdict, evaluate};
+use bailiwick::policy::{EntitySlice, Query, Snapshot, StoreName, Verdict, evaluate, evaluate_all};
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Schema};
 use serde::Deserialize;
 use serde_json::Value;
@@ -96,9 +96,11 @@ fn check(line: &Line) -> usize {
             Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), checked)
                 .unwrap();
         let query = Query::new(principal, action, resource, context, checked).unwrap();
-        let ours = Answer::from(&evaluate(&snapshot, &query, &slice));
+        let verdict = evaluate(&snapshot, &query, &slice);
+        let ours = Answer::from(&verdict);
         let place = format!("{} request {number}", line.id);
         assert_eq!(ours, plain(&request, &policies, &entities), "{place}");
+        assert_eq!(evaluate_all(&snapshot, &query, &slice), verdict, "{place}");
         assert_eq!(ours.allow, ask.decision == "allow", "{place}");
         assert_eq!(ours.reason, ask.reason, "{place}");
         assert_eq!(ours.errors.into_iter().map(|(id, _)| id).collect::<BTreeSet<_>>(), ask.errors, "{place}");

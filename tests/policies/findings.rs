@@ -141,6 +141,31 @@ fn validation() {
 }
 
 #[test]
+fn policies_that_no_scope_narrows_down() {
+    let finds_in = |policy: &str, expected: &[&str]| {
+        finds("q.cedar", &format!("@id(\"q\")\n{policy};\n"), expected);
+    };
+    let unindexed = ["~unindexed q.cedar:1:1"];
+    finds_in("permit(principal, action, resource) when { principal.name == \"x\" }", &unindexed);
+    finds_in(
+        "forbid(principal, action == Action::\"view\", resource) unless { resource.owner == principal }",
+        &unindexed,
+    );
+    finds_in("permit(principal, action, resource) when { true && principal == User::\"x\" }", &unindexed);
+    // Narrowed down by the scope, or by how the condition begins; or there is nothing to say of them.
+    finds_in("permit(principal is User, action, resource) when { principal.name == \"x\" }", &[]);
+    finds_in(
+        "permit(principal, action, resource) when { resource is Doc && resource.owner == principal }",
+        &[],
+    );
+    finds_in(
+        "permit(principal, action, resource) when { principal == User::\"x\" && principal.name == \"x\" }",
+        &[],
+    );
+    finds_in("forbid(principal, action, resource) unless { context == {} }", &[]);
+}
+
+#[test]
 fn links() {
     let template =
         ("templates/t.cedar", &b"@id(\"t\")\npermit(principal == ?principal, action, resource);"[..]);

@@ -17,6 +17,8 @@ mod corpus;
 mod differential;
 mod explain;
 mod findings;
+mod hostile;
 mod matrix;
 mod requests;
 mod shipped;
+mod slices;

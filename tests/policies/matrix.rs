@@ -14,7 +14,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_m
 const ACTORS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "disabled"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 28] = [
+const ROWS: [(&str, &[&str]); 29] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -22,6 +22,7 @@ const ROWS: [(&str, &[&str]); 28] = [
     ("completeSetup", &["Tenant::\"t\""]),
     ("readPublicDocument", &["Tenant::\"t\""]),
     ("readHealth", &["Tenant::\"t\""]),
+    ("readMetrics", &["Tenant::\"t\""]),
     ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),

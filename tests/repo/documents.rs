@@ -7,14 +7,23 @@ use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 use bailiwick::{
     config::markdown_table,
     http::{actions, codes::Code, openapi},
+    telemetry::metrics,
 };
 use serde_json::Value;
 
 use crate::source::{none, read};
 
 /// Actions of operations that need no token (`Action::"open"` in the system store).
-const OPEN: &[&str] =
-    &["register", "login", "refresh", "logout", "completeSetup", "readPublicDocument", "readHealth"];
+const OPEN: &[&str] = &[
+    "register",
+    "login",
+    "refresh",
+    "logout",
+    "completeSetup",
+    "readPublicDocument",
+    "readHealth",
+    "readMetrics",
+];
 /// Codes that the server answers where there is no operation.
 const OF_NO_OPERATION: &[Code] = &[Code::MethodNotAllowed];
 
@@ -29,15 +38,16 @@ fn the_openapi_document_is_committed() {
     compare("openapi/openapi.json", &openapi::text(), "UPDATE_OPENAPI");
 }
 
-/// One test for both tables: two that write one file at once would undo each other.
+/// One test for all tables: two that write one file at once would undo each other.
 #[test]
-fn readme_lists_every_setting_and_error_code() {
+fn readme_lists_every_setting_error_code_and_metric() {
     compare_table("configuration", &markdown_table(), "UPDATE_README");
     let mut table = String::from("| Code | Status | Meaning |\n|---|---|---|\n");
     for code in Code::ALL {
         writeln!(table, "| `{}` | {} | {} |", code.as_str(), code.status_number(), code.title()).unwrap();
     }
     compare_table("error", &table, "UPDATE_README");
+    compare_table("metrics", &metrics::markdown_table(), "UPDATE_README");
 }
 
 #[test]

@@ -29,4 +29,5 @@ mod outages;
 mod slow_clients;
 mod start;
 mod stop;
+mod swap;
 mod tour;

@@ -208,6 +208,11 @@ impl Server {
         self.public.login(ROOT)
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it wrote to standard error until now.
     pub(crate) fn log(&self) -> String {
         self.log.text()
@@ -221,7 +226,7 @@ impl Server {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let pid = self.process.id().to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status().unwrap();
         assert!(sent.success());
     }

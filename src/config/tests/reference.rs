@@ -30,6 +30,7 @@ fn kinds_are_those_of_the_defaults() {
         let value = &defaults[section.name][key.name];
         let fits = match key.kind {
             Kind::Number => value.is_u64() || value.is_null(),
+            Kind::Share => value.is_f64(),
             Kind::Boolean => value.is_boolean(),
             Kind::List => value.is_array(),
             Kind::Secret => value.is_null(),

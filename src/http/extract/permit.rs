@@ -1,6 +1,6 @@
 //! Permission as a type: a handler that takes a permit runs only after our own engine said yes.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// Who is calling.
-    pub user: UserCaller,
+    pub user: Arc<UserCaller>,
     /// Where from.
     pub client: Client,
 }
@@ -37,7 +37,7 @@ pub struct Authenticated {
 #[derive(Debug)]
 pub struct Permit<A> {
     /// Who is calling.
-    pub user: UserCaller,
+    pub user: Arc<UserCaller>,
     /// Where from.
     pub client: Client,
     name: String,
@@ -57,7 +57,7 @@ pub struct OpenPermit<A> {
 impl Authenticated {
     /// Asks the engine whether the caller may do `A` to `resource`.
     pub async fn permit<A: Action>(&self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
-        let (user, client) = (self.user.clone(), self.client.clone());
+        let (user, client) = (Arc::clone(&self.user), self.client.clone());
         ask::<A>(app, Some(&user), &client, resource).await?;
         Ok(Permit { name: user.user_id.to_string(), user, client, action: PhantomData })
     }
@@ -86,7 +86,7 @@ impl FromRequestParts<AppState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         match app.authn.identify(bearer(&parts.headers)?).await? {
-            Caller::User(user) => Ok(Self { user: *user, client }),
+            Caller::User(user) => Ok(Self { user, client }),
             Caller::Anonymous => Err(Problem::new(Code::TokenMissing)),
         }
     }

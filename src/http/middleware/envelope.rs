@@ -1,6 +1,9 @@
-//! The outermost layer: request id, problem bodies, and the one log line of a request.
+//! The outermost layer: request id, problem bodies, and the one log line and the one count of a request.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
@@ -17,6 +20,7 @@ use crate::{
         problem::Problem,
         state::AppState,
     },
+    telemetry::metrics,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,7 +32,8 @@ pub(super) async fn envelope(State(app): State<AppState>, mut request: Request, 
     request.extensions_mut().insert(RequestTag(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = info_span!("request", request_id = %id, %method, route);
+    let span = info_span!("request", request_id = %id, %method, route = &*route);
+    let counted = metrics::Method::from(method.as_str());
     #[cfg(feature = "otel")]
     if trusted {
         crate::telemetry::continue_trace(&span, request.headers());
@@ -45,7 +50,9 @@ pub(super) async fn envelope(State(app): State<AppState>, mut request: Request, 
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    span.in_scope(|| log(&response, problem.as_ref(), started));
+    let took = started.elapsed();
+    app.metrics.answered(&route, counted, response.status().as_u16(), took);
+    span.in_scope(|| log(&response, problem.as_ref(), took));
     response
 }
 
@@ -78,9 +85,9 @@ fn keep(headers: &mut HeaderMap, extra: HeaderMap) {
     }
 }
 
-fn log(response: &Response, problem: Option<&Problem>, started: Instant) {
+fn log(response: &Response, problem: Option<&Problem>, took: Duration) {
     let status = response.status().as_u16();
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let code = problem.map(|problem| problem.code().as_str());
     let cause = problem.and_then(Problem::cause_chain);
     if status >= 500 {

@@ -1,5 +1,7 @@
 //! Tag `authorize`: decisions of the policy engine.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -192,10 +194,14 @@ async fn authorize(
 }
 
 /// Whom the question is about when it names no principal: the holder of `token`, or the caller.
-async fn subject(app: &AppState, caller: &UserCaller, token: Option<&SecretString>) -> Result<UserCaller> {
-    let Some(token) = token else { return Ok(caller.clone()) };
+async fn subject(
+    app: &AppState,
+    caller: &Arc<UserCaller>,
+    token: Option<&SecretString>,
+) -> Result<Arc<UserCaller>> {
+    let Some(token) = token else { return Ok(Arc::clone(caller)) };
     match app.authn.identify(Some(token.expose_secret())).await {
-        Ok(Caller::User(user)) => Ok(*user),
+        Ok(Caller::User(user)) => Ok(user),
         Ok(Caller::Anonymous) => {
             Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token"))
         }

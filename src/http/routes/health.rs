@@ -45,6 +45,9 @@ pub(super) struct Readiness {
     /// `ok` or `degraded`: messages between nodes; the poll floor carries on alone.
     #[schema(example = "ok")]
     pub bus: &'static str,
+    /// `ok` or `distrusted`: a store is decided without its index, because a verification found it wrong.
+    #[schema(example = "ok")]
+    pub policy_index: &'static str,
 }
 
 /// Whether the process answers
@@ -69,7 +72,7 @@ async fn read_liveness(_permit: OpenPermit<ReadHealth>) -> Json<Liveness> {
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     responses(
-        (status = OK, body = Readiness, example = json!({"status": "ready", "database": "ok", "signing_key": "ok", "system_policies": "ok", "bus": "ok"})),
+        (status = OK, body = Readiness, example = json!({"status": "ready", "database": "ok", "signing_key": "ok", "system_policies": "ok", "bus": "ok", "policy_index": "ok"})),
         (status = SERVICE_UNAVAILABLE, description = "Not ready", body = Readiness),
     ),
     extensions(
@@ -86,6 +89,7 @@ async fn read_readiness(app: AppState, _permit: OpenPermit<ReadHealth>) -> Respo
         signing_key: word(report.signing_key, "missing"),
         system_policies: word(report.system_policies, "missing"),
         bus: word(report.bus, "degraded"),
+        policy_index: word(report.policy_index, "distrusted"),
     };
     let status = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()

@@ -6,6 +6,7 @@ mod docs;
 mod entities;
 mod health;
 mod keys;
+mod metrics;
 mod policy_stores;
 mod roles;
 mod routers;

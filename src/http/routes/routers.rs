@@ -3,7 +3,9 @@
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{auth, authorize, docs, entities, health, keys, policy_stores, roles, sessions, setup, users};
+use super::{
+    auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup, users,
+};
 use crate::http::{
     codes::Code,
     middleware::{Audience, wrap},
@@ -27,7 +29,7 @@ fn public() -> OpenApiRouter<AppState> {
 
 /// For operators and orchestrators.
 fn admin() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(health::router())
+    OpenApiRouter::new().merge(health::router()).merge(metrics::router())
 }
 
 /// Every operation with its description, for the OpenAPI document.

@@ -119,6 +119,7 @@ fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings
     let statics = statics::read(&files.entities, &schema, &mut found);
     let actions = actions(&schema, &mut found);
     stop_at_error(&mut found)?;
+    rules.unindexed(&mut found);
 
     let snapshot = Snapshot::new(Parts {
         store: store.clone(),

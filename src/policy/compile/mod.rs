@@ -20,5 +20,6 @@ mod rules;
 mod schema;
 mod statics;
 pub(super) mod text;
+mod unindexed;
 
 pub use build::{Compiled, compile};

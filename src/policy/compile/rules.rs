@@ -210,7 +210,13 @@ impl Store<'_> {
     }
 
     /// A finding at the place of a policy; for a link, of the link.
-    fn at(&self, record: &PolicyRecord, severity: Severity, code: &str, message: String) -> Finding {
+    pub(super) fn at(
+        &self,
+        record: &PolicyRecord,
+        severity: Severity,
+        code: &str,
+        message: String,
+    ) -> Finding {
         let (file, line) = match &record.link {
             Some(link) => (&link.file, link.line),
             None => (&record.file, record.line),

@@ -4,12 +4,18 @@
 
 pub(in crate::policy) use cedar_policy_core::{
     ast::{
-        Context, Eid, Entity, EntityType, EntityUID as Uid, EntityUIDEntry, Expr, Literal, Name,
-        PartialValue, Policy, Request, SlotEnv, Template, Value, ValueKind,
+        ActionConstraint, BinaryOp, Context, Eid, Entity, EntityReference, EntityType, EntityUID as Uid,
+        EntityUIDEntry, Expr, ExprBuilder, ExprKind, ExtensionFunction, Literal, Name, PartialValue, Pattern,
+        Policy, PrincipalOrResourceConstraint as ScopeConstraint, Request, Set, SlotEnv, Template, UnaryOp,
+        Value, ValueKind, Var,
     },
     entities::{Dereference, Entities, NoEntitiesSchema, TCComputation},
-    evaluator::Evaluator,
+    evaluator::{Evaluator, binary_relation},
+    expr_builder::ExprBuilder as BuildExpr,
     extensions::Extensions,
     parser::Loc,
-    validator::types::{EntityKind, Type},
+    validator::{
+        ValidatorEntityTypeKind,
+        types::{Attributes, BoolType, EntityKind, OpenTag, Type},
+    },
 };

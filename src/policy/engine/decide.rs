@@ -1,44 +1,20 @@
-//! From candidates to a verdict.
+//! From a request to a verdict.
 
-use super::cedar::{Evaluator, Expr, Extensions, Literal, Loc, Policy, SlotEnv, Template, ValueKind};
-use crate::policy::{Determining, Effect, EntitySlice, PolicyError, Query, Snapshot, Verdict};
+use std::cell::{Cell, OnceCell};
 
-/// A policy made ready: scope and clauses as one expression, with the values of its slots.
-#[derive(Debug)]
-pub(in crate::policy) struct Program {
-    condition: Expr,
-    slots: SlotEnv,
-}
+use super::{
+    cedar::Policy,
+    condition::{Cedar, Facts, Made},
+};
+use crate::policy::{
+    Determining, Effect, EntitySlice, PolicyError, Query, Snapshot, Verdict, index::Scratch,
+};
 
-impl Program {
-    /// Prepares a policy, linked or not.
-    pub(in crate::policy) fn new(policy: &cedar_policy::Policy) -> Self {
-        let policy: &Policy = policy.as_ref();
-        Self { condition: policy.condition(), slots: policy.env().clone() }
-    }
+/// Postings that a thread keeps room for between decisions, so that one unusual request does not cost memory for good.
+const KEPT_POSTINGS: usize = 16_384;
 
-    /// Whether the policy applies.
-    ///
-    /// Errors: Cedar's message. A condition is a conjunction, so its value is a boolean; anything else is an error.
-    fn holds(&self, evaluator: &Evaluator<'_>) -> Result<bool, String> {
-        let value = evaluator.interpret(&self.condition, &self.slots).map_err(|error| error.to_string())?;
-        match value.value_kind() {
-            ValueKind::Lit(Literal::Bool(holds)) => Ok(*holds),
-            _ => Err(format!("the condition is `{value}`, not a boolean")),
-        }
-    }
-}
-
-/// Where a policy begins in the text that it was parsed from, in bytes.
-pub(in crate::policy) fn policy_offset(policy: &cedar_policy::Policy) -> Option<usize> {
-    let policy: &Policy = policy.as_ref();
-    policy.loc().map(Loc::start)
-}
-
-/// Where a template begins in the text that it was parsed from, in bytes.
-pub(in crate::policy) fn template_offset(template: &cedar_policy::Template) -> Option<usize> {
-    let template: &Template = template.as_ref();
-    template.loc().map(Loc::start)
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
 /// Decides, failing closed: as [`evaluate`], but an error in any forbid denies (policy-lifecycle.md §8).
@@ -47,38 +23,115 @@ pub(in crate::policy) fn template_offset(template: &cedar_policy::Template) -> O
 /// determining policy, since nobody knows whether it applies.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
-    let (mut verdict, forbid_erred) = run(snapshot, query, slice);
-    if forbid_erred && verdict.allow {
-        verdict.allow = false;
-        verdict.determining.clear();
-    }
-    verdict
+    indexed(snapshot, query, slice).verdict(snapshot, true)
 }
 
 /// Answers as Cedar's own authorizer would over all policies: decision, determining and erring policies.
 #[must_use]
 pub fn evaluate(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
-    run(snapshot, query, slice).0
+    indexed(snapshot, query, slice).verdict(snapshot, false)
 }
 
-/// The verdict as Cedar's, and whether a forbid erred. Policies are in the order of their ids.
-fn run(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> (Verdict, bool) {
-    let entities = slice.complete(query);
-    let evaluator = Evaluator::new(query.to_request(), &entities, Extensions::all_available());
-    let (mut permits, mut forbids, mut errors, mut forbid_erred) = (vec![], vec![], vec![], false);
-    for (policy, program) in snapshot.candidates(query, slice) {
-        match (program.holds(&evaluator), policy.effect) {
-            (Ok(false), _) => {}
-            (Ok(true), Effect::Permit) => permits.push(policy.id.clone()),
-            (Ok(true), Effect::Forbid) => forbids.push(policy.id.clone()),
-            (Err(message), effect) => {
-                forbid_erred |= effect == Effect::Forbid;
-                errors.push(PolicyError { policy_id: policy.id.clone(), message });
-            }
+/// As [`decide`], walking every policy with Cedar's evaluator; shares no code with index and compiled conditions.
+///
+/// Costs in proportion to all policies: for verification, and for when that found a difference.
+#[must_use]
+pub fn decide_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
+    walked(snapshot, query, slice).verdict(snapshot, true)
+}
+
+/// As [`evaluate`], by the walk of [`decide_all`].
+#[must_use]
+pub fn evaluate_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Verdict {
+    walked(snapshot, query, slice).verdict(snapshot, false)
+}
+
+/// What the policies that were looked at came to, by their numbers.
+#[derive(Debug, Default)]
+struct Outcome {
+    candidates: u32,
+    permits: Vec<u32>,
+    forbids: Vec<u32>,
+    errors: Vec<(u32, String)>,
+}
+
+fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outcome {
+    let program = snapshot.program();
+    let made = Made::new();
+    let facts = Facts::new(query, slice, &made);
+    let entities = OnceCell::new();
+    let cedar = Cedar::new(query, slice, &entities);
+    let mut scratch = SCRATCH.take();
+    program.index.search(facts.principal(), query.action().as_ref(), facts.resource(), &mut scratch);
+    let mut outcome = Outcome { candidates: length(&scratch.postings), ..Outcome::default() };
+    // Policies of one condition beside each other: it is evaluated once.
+    scratch.postings.sort_unstable();
+    for policies in scratch.postings.chunk_by(|a, b| a.condition == b.condition) {
+        let Some(first) = policies.first() else { continue };
+        let holds = program.conditions.holds(first.condition, &facts, &cedar);
+        if holds != Ok(false) {
+            policies.iter().for_each(|posting| outcome.add(snapshot, posting.policy, holds.clone()));
         }
     }
-    let allow = forbids.is_empty() && !permits.is_empty();
-    let (effect, ids) = if allow { (Effect::Permit, permits) } else { (Effect::Forbid, forbids) };
-    let determining = ids.into_iter().map(|policy_id| Determining { policy_id, effect }).collect();
-    (Verdict { allow, determining, errors }, forbid_erred)
+    scratch.postings.truncate(0);
+    scratch.postings.shrink_to(KEPT_POSTINGS);
+    SCRATCH.set(scratch);
+    outcome
+}
+
+fn walked(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outcome {
+    let entities = OnceCell::new();
+    let cedar = Cedar::new(query, slice, &entities);
+    let mut outcome = Outcome { candidates: length(snapshot.all_prepared()), ..Outcome::default() };
+    for (number, prepared) in (0_u32..).zip(snapshot.all_prepared()) {
+        let policy: &Policy = prepared.policy.as_ref();
+        outcome.add(snapshot, number, cedar.holds_with(&policy.condition(), policy.env()));
+    }
+    outcome
+}
+
+impl Outcome {
+    fn add(&mut self, snapshot: &Snapshot, number: u32, holds: Result<bool, String>) {
+        match (holds, snapshot.numbered(number).map(|prepared| prepared.record.effect)) {
+            (Ok(false), _) | (_, None) => {}
+            (Ok(true), Some(Effect::Permit)) => self.permits.push(number),
+            (Ok(true), Some(Effect::Forbid)) => self.forbids.push(number),
+            (Err(message), Some(_)) => self.errors.push((number, message)),
+        }
+    }
+
+    /// The verdict, as Cedar's or failing closed. Policies are numbered in the order of their ids.
+    fn verdict(mut self, snapshot: &Snapshot, closed: bool) -> Verdict {
+        let id = |number: u32| snapshot.numbered(number).map(|prepared| &prepared.record);
+        let forbid_erred = || {
+            let mut erring = self.errors.iter().filter_map(|(number, _)| id(*number));
+            erring.any(|record| record.effect == Effect::Forbid)
+        };
+        let allowed = self.forbids.is_empty() && !self.permits.is_empty();
+        let allow = allowed && !(closed && forbid_erred());
+        let mut deciding = match (allow, allowed) {
+            (true, _) => self.permits,
+            (false, true) => vec![],
+            (false, false) => self.forbids,
+        };
+        deciding.sort_unstable();
+        self.errors.sort_unstable();
+        let determining = deciding.into_iter().filter_map(id);
+        let errors = self
+            .errors
+            .into_iter()
+            .filter_map(|(number, message)| Some(PolicyError { policy_id: id(number)?.id.clone(), message }));
+        Verdict {
+            allow,
+            determining: determining
+                .map(|record| Determining { policy_id: record.id.clone(), effect: record.effect })
+                .collect(),
+            errors: errors.collect(),
+            candidates: self.candidates,
+        }
+    }
+}
+
+fn length<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
 }

@@ -1,23 +1,23 @@
 //! The layers under a slice, laid over each other.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use cedar_policy::EntityUid;
 use serde_json::value::RawValue;
 
-use super::{
-    EntityTable,
-    inline::{self, Inline},
-};
+use super::{EntityTable, inline};
 use crate::policy::{
     QueryProblem, Snapshot,
-    engine::cedar::{Dereference, Entity, PartialValue, Uid},
+    engine::cedar::{Entity, Uid},
 };
 
 /// A map of names that hashes fast.
 pub(super) type UidMap<V> = HashMap<Uid, V, foldhash::fast::RandomState>;
 /// A set of names that hashes fast.
-pub(super) type UidSet = std::collections::HashSet<Uid, foldhash::fast::RandomState>;
+pub(super) type UidSet = HashSet<Uid, foldhash::fast::RandomState>;
 
 /// What lies over the static entities of a snapshot, from the bottom up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,21 +33,44 @@ pub struct Layers<'a> {
 /// An entity as a slice holds it.
 #[derive(Debug, Clone)]
 pub(super) enum Held {
-    /// One of the snapshot's.
-    Static(Arc<Entity>),
-    /// One of a layer, as it is there.
-    Shared(Arc<cedar_policy::Entity>),
-    /// One put together from several.
-    Merged(Entity),
+    /// One of Cedar's core crate.
+    Core(Arc<Entity>),
+    /// One of Cedar's public crate.
+    Public(Arc<cedar_policy::Entity>),
 }
 
 impl Held {
     pub(super) fn core(&self) -> &Entity {
         match self {
-            Self::Static(entity) => entity,
-            Self::Shared(entity) => (**entity).as_ref(),
-            Self::Merged(entity) => entity,
+            Self::Core(entity) => entity,
+            Self::Public(entity) => (**entity).as_ref(),
         }
+    }
+
+    pub(super) fn to_core(&self) -> Arc<Entity> {
+        match self {
+            Self::Core(entity) => Arc::clone(entity),
+            Self::Public(entity) => Arc::new((**entity).as_ref().clone()),
+        }
+    }
+}
+
+/// The number of a layer, from the bottom up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    Fixed,
+    Identity,
+    Stored,
+    Inline,
+}
+
+impl Layer {
+    const ALL: [Self; 4] = [Self::Fixed, Self::Identity, Self::Stored, Self::Inline];
+    const BELOW: [Self; 3] = [Self::Fixed, Self::Identity, Self::Stored];
+
+    /// Whether its entities name all their ancestors within it; otherwise the direct ones.
+    fn is_closed(self) -> bool {
+        matches!(self, Self::Fixed | Self::Stored)
     }
 }
 
@@ -57,7 +80,9 @@ pub(super) struct Laid<'a> {
     snapshot: &'a Snapshot,
     identity: HashMap<&'a Uid, &'a Arc<cedar_policy::Entity>, foldhash::fast::RandomState>,
     stored: Option<&'a EntityTable>,
-    inline: UidMap<Inline>,
+    inline: UidMap<Arc<Entity>>,
+    /// Whether an entity that one layer knows is complete in it.
+    apart: bool,
 }
 
 impl<'a> Laid<'a> {
@@ -65,11 +90,15 @@ impl<'a> Laid<'a> {
     ///
     /// Errors: as [`inline::read`].
     pub(super) fn new(snapshot: &'a Snapshot, layers: Layers<'a>) -> Result<Self, QueryProblem> {
-        let identity = layers.identity.iter().map(|entity| ((**entity).as_ref().uid(), entity)).collect();
-        let mut laid = Self { snapshot, identity, stored: layers.stored, inline: UidMap::default() };
+        let identity: HashMap<_, _, _> =
+            layers.identity.iter().map(|entity| ((**entity).as_ref().uid(), entity)).collect();
+        let inline = UidMap::default();
+        let mut laid = Self { snapshot, identity, stored: layers.stored, inline, apart: false };
         if let Some(raw) = layers.inline {
             laid.inline = inline::read(raw, &laid)?;
         }
+        let fixed = !snapshot.static_entities().is_empty();
+        laid.apart = laid.identity.is_empty() && laid.inline.is_empty() && !(fixed && laid.stored.is_some());
         Ok(laid)
     }
 
@@ -79,91 +108,89 @@ impl<'a> Laid<'a> {
 
     /// An entity with all its ancestors; `None` when no layer knows it.
     pub(super) fn entity(&self, uid: &Uid) -> Option<Held> {
-        let mut below = self.below(uid);
-        let inline = self.inline.get(uid);
-        if below.is_empty() && inline.is_none() {
+        let known = self.known(&Layer::ALL, uid);
+        if let [(_, one)] = known.as_slice()
+            && self.apart
+        {
+            return Some(one.clone());
+        }
+        if known.is_empty() {
             return None;
         }
-        let above = self.ancestors(uid);
-        if inline.is_none()
-            && below.len() == 1
-            && below.iter().all(|held| held.core().ancestors().count() == above.len())
-        {
-            return below.pop();
+        let above = self.ancestors(&known);
+        match known.as_slice() {
+            [(_, one)] if one.core().ancestors().count() == above.len() => Some(one.clone()),
+            _ => Some(Held::Core(Arc::new(merge(uid, &known, above)))),
         }
-        Some(Held::Merged(merge(uid, &below, inline, above)))
     }
 
     /// What the layers below the request know of an entity, from the bottom up.
     pub(super) fn below(&self, uid: &Uid) -> Vec<Held> {
-        let fixed = self.fixed(uid).map(|entity| Held::Static(Arc::new(entity.clone())));
-        let identity = self.identity.get(uid).map(|entity| Held::Shared(Arc::clone(entity)));
-        let stored = self.stored_entity(uid).map(Held::Shared);
-        fixed.into_iter().chain(identity).chain(stored).collect()
+        self.known(&Layer::BELOW, uid).into_iter().map(|(_, held)| held).collect()
     }
 
-    fn fixed(&self, uid: &Uid) -> Option<&'a Entity> {
-        match self.snapshot.static_entities().as_ref().entity(uid) {
-            Dereference::Data(entity) => Some(entity),
-            Dereference::NoSuchEntity | Dereference::Residual(_) => None,
+    fn known(&self, layers: &[Layer], uid: &Uid) -> Vec<(Layer, Held)> {
+        layers.iter().filter_map(|layer| Some((*layer, self.layer(*layer, uid)?))).collect()
+    }
+
+    /// What one layer knows of an entity.
+    fn layer(&self, layer: Layer, uid: &Uid) -> Option<Held> {
+        match layer {
+            Layer::Fixed => self.snapshot.names().entity(uid).cloned().map(Held::Core),
+            Layer::Identity => (!self.identity.is_empty())
+                .then(|| self.identity.get(uid))
+                .flatten()
+                .copied()
+                .cloned()
+                .map(Held::Public),
+            Layer::Stored => self.stored?.entity(&EntityUid::from(uid.clone())).map(Held::Public),
+            Layer::Inline => {
+                (!self.inline.is_empty()).then(|| self.inline.get(uid)).flatten().cloned().map(Held::Core)
+            }
         }
     }
 
-    fn stored_entity(&self, uid: &Uid) -> Option<Arc<cedar_policy::Entity>> {
-        self.stored?.entity(&EntityUid::from(uid.clone()))
-    }
-
     /// All that an entity is in, directly or not, by all layers together.
-    fn ancestors(&self, uid: &Uid) -> UidSet {
+    fn ancestors(&self, known: &[(Layer, Held)]) -> UidSet {
         let mut above = UidSet::default();
-        let mut open = Vec::new();
-        self.parents(uid, &mut open);
-        while let Some(next) = open.pop() {
-            if !above.contains(&next) {
-                self.parents(&next, &mut open);
-                above.insert(next);
+        let mut open: Vec<(Uid, Layer)> = Vec::new();
+        let mut push = |open: &mut Vec<(Uid, Layer)>, layer: Layer, held: &Held| {
+            for ancestor in held.core().ancestors() {
+                if !above.contains(ancestor) {
+                    above.insert(ancestor.clone());
+                    open.push((ancestor.clone(), layer));
+                }
+            }
+        };
+        known.iter().for_each(|(layer, held)| push(&mut open, *layer, held));
+        while let Some((next, from)) = open.pop() {
+            // Whoever named this ancestor named what it is in there too.
+            for layer in Layer::ALL.into_iter().filter(|layer| *layer != from || !layer.is_closed()) {
+                if let Some(held) = self.layer(layer, &next) {
+                    push(&mut open, layer, &held);
+                }
             }
         }
         above
     }
 
-    /// What the layers say an entity is in; a layer may name indirect ancestors too.
-    pub(super) fn parents(&self, uid: &Uid, into: &mut Vec<Uid>) {
-        self.parents_below(uid, into);
-        into.extend(self.inline.get(uid).into_iter().flat_map(|inline| inline.parents.iter().cloned()));
-    }
-
-    /// As [`Laid::parents`], of the layers below the request.
+    /// What the layers below the request say an entity is in; some name indirect ancestors too.
     pub(super) fn parents_below(&self, uid: &Uid, into: &mut Vec<Uid>) {
-        into.extend(self.fixed(uid).into_iter().flat_map(Entity::ancestors).cloned());
-        if let Some(entity) = self.identity.get(uid) {
-            into.extend((***entity).as_ref().ancestors().cloned());
-        }
-        if let Some(entity) = self.stored_entity(uid) {
-            into.extend((*entity).as_ref().ancestors().cloned());
+        for layer in Layer::BELOW {
+            into.extend(self.layer(layer, uid).iter().flat_map(|held| held.core().ancestors().cloned()));
         }
     }
 }
 
 /// The layers of one entity, later ones winning attribute by attribute and tag by tag.
-fn merge(uid: &Uid, below: &[Held], inline: Option<&Inline>, mut above: UidSet) -> Entity {
-    let mut attrs: std::collections::BTreeMap<_, PartialValue> = std::collections::BTreeMap::new();
-    let mut tags = attrs.clone();
-    for entity in below.iter().map(Held::core) {
-        attrs.extend(entity.attrs().map(|(name, value)| (name.clone(), value.clone())));
-        tags.extend(entity.tags().map(|(name, value)| (name.clone(), value.clone())));
+fn merge(uid: &Uid, known: &[(Layer, Held)], mut above: UidSet) -> Entity {
+    let (mut attrs, mut tags) = (BTreeMap::new(), BTreeMap::new());
+    for (_, held) in known {
+        attrs.extend(held.core().attrs().map(|(name, value)| (name.clone(), value.clone())));
+        tags.extend(held.core().tags().map(|(name, value)| (name.clone(), value.clone())));
     }
-    if let Some(inline) = inline {
-        attrs.extend(inline.attrs.iter().map(|(name, value)| (name.clone(), value.clone())));
-        tags.extend(inline.tags.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    // A group is not in itself, whatever the layers say.
+    // Nothing is in itself, whatever the layers say.
     above.remove(uid);
-    Entity::new_with_attr_partial_value(
-        uid.clone(),
-        attrs,
-        std::collections::HashSet::new(),
-        above.into_iter().collect(),
-        tags,
-    )
+    let above = above.into_iter().collect();
+    Entity::new_with_attr_partial_value(uid.clone(), attrs, HashSet::new(), above, tags)
 }

@@ -18,7 +18,16 @@ pub(super) fn roots(query: &Query) -> Vec<Uid> {
 
 /// What the attributes and tags of an entity name outside sets.
 pub(super) fn named_in(entity: &Entity, into: &mut Vec<Uid>) {
-    for (_, value) in entity.attrs().chain(entity.tags()) {
+    in_values(entity.attrs().chain(entity.tags()).map(|(_, value)| value), into);
+}
+
+/// What the tags of an entity name outside sets.
+pub(super) fn named_in_tags(entity: &Entity, into: &mut Vec<Uid>) {
+    in_values(entity.tags().map(|(_, value)| value), into);
+}
+
+fn in_values<'v>(values: impl Iterator<Item = &'v PartialValue>, into: &mut Vec<Uid>) {
+    for value in values {
         if let PartialValue::Value(value) = value {
             in_value(value, into);
         }

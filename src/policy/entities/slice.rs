@@ -21,7 +21,7 @@ use crate::policy::{
 
 /// Most ancestors that the entities of an owned slice have together, so that a request cannot ask for more
 /// memory than it is long.
-const MAX_ANCESTORS: usize = 200_000;
+pub(super) const MAX_ANCESTORS: usize = 200_000;
 
 /// The entities that one decision, or a batch of decisions, may look at. Actions with their groups are always
 /// among them.
@@ -100,12 +100,15 @@ impl<'a> EntitySlice<'a> {
         match &self.source {
             Source::Whole(entities) => found(entities, uid),
             Source::Laid { laid, .. } if uid.is_action() => found(laid.snapshot().actions().as_ref(), uid),
-            Source::Laid { laid, made } => {
-                let known = made.0.get(uid);
-                let held = known.unwrap_or_else(|| made.0.insert(uid.clone(), Box::new(laid.entity(uid))));
-                held.as_ref().map(Held::core)
-            }
+            Source::Laid { .. } => self.held(uid).map(Held::core),
         }
+    }
+
+    /// An entity of layers, made when it is first looked at.
+    fn held(&self, uid: &Uid) -> Option<&Held> {
+        let Source::Laid { laid, made } = &self.source else { return None };
+        let known = made.0.get(uid);
+        known.unwrap_or_else(|| made.0.insert(uid.clone(), Box::new(laid.entity(uid)))).as_ref()
     }
 
     /// All that a policy may read to decide `query`, for Cedar's own evaluator.
@@ -129,13 +132,14 @@ impl<'a> EntitySlice<'a> {
                 if uid.is_action() || seen.contains(&uid) {
                     continue;
                 }
-                if let Some(entity) = self.entity(&uid) {
+                if let Some(held) = self.held(&uid) {
+                    let entity = held.core();
                     ancestors += entity.ancestors().count();
                     if ancestors > most {
                         return Err(too_large("the entities of this decision have too many ancestors"));
                     }
                     named_in(entity, &mut next);
-                    chosen.push(Arc::new(entity.clone()));
+                    chosen.push(held.to_core());
                 }
                 seen.insert(uid);
             }

@@ -9,12 +9,15 @@
 //! nested to any depth; what follows it, `serde_json`, stops at 127 levels.
 
 mod context;
+mod fast;
+mod model;
 mod problem;
 mod read;
 mod server;
 
+pub use model::{Query, RequestParts};
 pub use problem::{QueryProblem, QueryProblemKind};
 pub(super) use problem::{chain, escape, parse};
-pub use read::{Query, RequestParts, entity_uid};
-pub(super) use server::server_attributes;
+pub use read::entity_uid;
 pub use server::{SERVER_CONTEXT, ServerContext};
+pub(super) use server::{ServerShape, server_attributes};

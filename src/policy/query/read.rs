@@ -1,115 +1,29 @@
 //! Reading a request: action, principal, resource, then context.
+//!
+//! Most requests are read by `fast.rs`; here is what says what is wrong, and reads the unusual.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RequestValidationError, Schema};
+use cedar_policy::{EntityId, EntityTypeName, EntityUid, RequestValidationError};
 use serde_json::{Map, Value, json, value::RawValue};
-use smol_str::SmolStr;
 
-use super::{QueryProblem, QueryProblemKind, SERVER_CONTEXT, ServerContext, context, parse, problem::escape};
+use super::{
+    Query, QueryProblem, QueryProblemKind, RequestParts, SERVER_CONTEXT, ServerContext, context, fast, parse,
+    problem::escape,
+};
 use crate::policy::{
     Snapshot,
-    engine::{
-        AttributeShape, ValueShape,
-        cedar::{Context as CoreContext, EntityUIDEntry, Request as CoreRequest, Value as CoreValue},
-    },
+    engine::{AttributeShape, ValueShape},
 };
-
-/// The parts of a request as JSON text that is well-formed, of any depth.
-///
-/// An entity is `{"type": …, "id": …}` or text in Cedar's form, `User::"alice"`; an action may also be
-/// its bare name where that is unique in the schema.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestParts<'a> {
-    /// Who asks.
-    pub principal: &'a RawValue,
-    /// What they want to do.
-    pub action: &'a RawValue,
-    /// With which thing.
-    pub resource: &'a RawValue,
-    /// Under which circumstances; absent is empty.
-    pub context: Option<&'a RawValue>,
-}
-
-/// A request that fits the schema of its snapshot.
-#[derive(Debug, Clone)]
-pub struct Query {
-    principal: EntityUid,
-    action: EntityUid,
-    resource: EntityUid,
-    context: Arc<BTreeMap<SmolStr, CoreValue>>,
-}
-
-impl Query {
-    /// A query from Cedar's own values; with a schema, checked against it.
-    ///
-    /// Errors: [`QueryProblem`] when it does not fit the schema.
-    pub fn new(
-        principal: EntityUid,
-        action: EntityUid,
-        resource: EntityUid,
-        context: Context,
-        schema: Option<&Schema>,
-    ) -> Result<Self, QueryProblem> {
-        let request =
-            Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), schema);
-        request.map_err(|error| scope_problem(&error, &principal))?;
-        let core: &CoreContext = context.as_ref();
-        let CoreContext::Value(context) = core.clone() else {
-            let message = "the context has an unknown in it";
-            return Err(QueryProblem::new("/context", QueryProblemKind::Context, message));
-        };
-        Ok(Self { principal, action, resource, context })
-    }
-
-    /// Who asks.
-    #[must_use]
-    pub fn principal(&self) -> &EntityUid {
-        &self.principal
-    }
-
-    /// What they want to do.
-    #[must_use]
-    pub fn action(&self) -> &EntityUid {
-        &self.action
-    }
-
-    /// With which thing.
-    #[must_use]
-    pub fn resource(&self) -> &EntityUid {
-        &self.resource
-    }
-
-    /// The context as it is evaluated, what the server added included, in Cedar's JSON form.
-    ///
-    /// Errors: Cedar's message for a value that has no JSON form.
-    pub fn context(&self) -> Result<Value, String> {
-        CoreContext::Value(Arc::clone(&self.context)).to_json_value().map_err(|error| error.to_string())
-    }
-
-    /// The values of the context.
-    pub(in crate::policy) fn values(&self) -> &Arc<BTreeMap<SmolStr, CoreValue>> {
-        &self.context
-    }
-
-    /// The request for Cedar's own evaluator.
-    pub(in crate::policy) fn to_request(&self) -> CoreRequest {
-        let known = |uid: &EntityUid| EntityUIDEntry::known(uid.as_ref().clone(), None);
-        let context = CoreContext::Value(Arc::clone(&self.context));
-        CoreRequest::new_unchecked(
-            known(&self.principal),
-            known(&self.action),
-            known(&self.resource),
-            Some(context),
-        )
-    }
-}
 
 impl Snapshot {
     /// Reads a request and checks it against the schema, adding what the server knows.
     ///
     /// Errors: [`QueryProblem`] for the first thing wrong: action, principal, resource, then context.
     pub fn query(&self, parts: RequestParts<'_>, server: &ServerContext) -> Result<Query, QueryProblem> {
+        if let Some(query) = fast::read(self, parts, Some(server)) {
+            return Ok(query);
+        }
         let context = caller_context(parts.context)?;
         if context.contains_key(SERVER_CONTEXT) {
             let message = format!("`{SERVER_CONTEXT}` in the context is set by the server alone");
@@ -124,6 +38,9 @@ impl Snapshot {
     ///
     /// Errors: as [`Snapshot::query`], without the reserved attribute.
     pub fn query_as_given(&self, parts: RequestParts<'_>) -> Result<Query, QueryProblem> {
+        if let Some(query) = fast::read(self, parts, None) {
+            return Ok(query);
+        }
         self.query_with(&Given::read(parts)?, caller_context(parts.context)?, None)
     }
 
@@ -137,6 +54,9 @@ impl Snapshot {
         resource: (&str, &str),
         server: &ServerContext,
     ) -> Result<Query, QueryProblem> {
+        if let Some(query) = fast::named(self, principal, action, resource, server) {
+            return Ok(query);
+        }
         let entity = |(type_name, id): (&str, &str)| json!({"type": type_name, "id": id});
         let given = Given {
             principal: entity(principal),
@@ -257,7 +177,7 @@ pub fn entity_uid(value: &Value, pointer: &str) -> Result<EntityUid, QueryProble
     }
 }
 
-fn scope_problem(error: &RequestValidationError, principal: &EntityUid) -> QueryProblem {
+pub(super) fn scope_problem(error: &RequestValidationError, principal: &EntityUid) -> QueryProblem {
     use QueryProblemKind::{Context, NotApplicable, UnknownAction, UnknownType};
     use RequestValidationError as E;
     let (pointer, kind) = match error {

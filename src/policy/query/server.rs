@@ -1,10 +1,18 @@
 //! The part of the context that belongs to the server.
 
-use std::net::IpAddr;
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
-use crate::{base::Millis, policy::engine::ValueShape};
+use crate::{
+    base::Millis,
+    policy::engine::{
+        ValueShape,
+        cedar::{Literal, Value as CoreValue},
+        values::{self, RecordShape, Shape},
+    },
+};
 
 /// The attribute of the context that belongs to the server.
 pub const SERVER_CONTEXT: &str = "bailiwick";
@@ -62,4 +70,114 @@ impl ServerContext {
 /// A value of an extension type in Cedar's JSON form.
 fn extension(function: &str, argument: &str) -> Value {
     json!({"__extn": {"fn": function, "arg": argument}})
+}
+
+/// What the server puts into the context of an action.
+#[derive(Debug)]
+pub(in crate::policy) struct ServerShape(Vec<(SmolStr, Known, bool)>);
+
+/// An attribute that the server knows.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Now,
+    Ip,
+    Amr,
+    AuthTime,
+    SessionId,
+    ClientId,
+    Origin,
+}
+
+impl ServerShape {
+    /// The declared attributes; `None` when the server cannot always fill them, so that a problem is to be told.
+    pub(in crate::policy) fn new(declared: &RecordShape) -> Option<Self> {
+        let mut filled = Vec::new();
+        for name in declared.names() {
+            let (shape, required) = declared.attribute(name)?;
+            let known = match (name.as_str(), shape) {
+                ("now", Shape::Extension(_, by)) if **by == *"datetime" => Known::Now,
+                ("auth_time", Shape::Extension(_, by)) if **by == *"datetime" => Known::AuthTime,
+                ("ip", Shape::Extension(_, by)) if **by == *"ip" => Known::Ip,
+                ("amr", Shape::Set(of)) if matches!(**of, Shape::Text) => Known::Amr,
+                ("session_id", Shape::Text) => Known::SessionId,
+                ("client_id", Shape::Text) => Known::ClientId,
+                ("origin", Shape::Text) => Known::Origin,
+                _ => return None,
+            };
+            filled.push((name.clone(), known, required));
+        }
+        Some(Self(filled))
+    }
+
+    /// The record of what is known; `None` when something required is not.
+    pub(super) fn fill(&self, server: &ServerContext) -> Option<CoreValue> {
+        let mut record = BTreeMap::new();
+        for (name, known, required) in &self.0 {
+            match known.value(server) {
+                Found::Value(value) => {
+                    record.insert(name.clone(), value);
+                }
+                Found::Unknown if !required => {}
+                Found::Unknown | Found::Unsure => return None,
+            }
+        }
+        Some(CoreValue::record_arc(Arc::new(record), None))
+    }
+}
+
+enum Found {
+    Value(CoreValue),
+    Unknown,
+    /// There is one that Cedar must judge.
+    Unsure,
+}
+
+impl Known {
+    fn value(self, server: &ServerContext) -> Found {
+        let text = |text: &Option<String>| text.as_ref().map(|text| CoreValue::new(text.as_str(), None));
+        let known = match self {
+            Self::Now => return server.now.map_or(Found::Unknown, moment),
+            Self::AuthTime => return server.auth_time.map_or(Found::Unknown, moment),
+            Self::Ip => server.ip.map(|ip| values::extension("ipaddr", &ip.to_string())),
+            Self::Amr => server.amr.as_ref().map(|amr| {
+                let methods = amr.iter().map(|method| Literal::from(method.as_str()));
+                Some(CoreValue::set_of_lits(methods, None))
+            }),
+            Self::SessionId => text(&server.session_id).map(Some),
+            Self::ClientId => text(&server.client_id).map(Some),
+            Self::Origin => text(&server.origin).map(Some),
+        };
+        match known {
+            None => Found::Unknown,
+            Some(None) => Found::Unsure,
+            Some(Some(value)) => Found::Value(value),
+        }
+    }
+}
+
+/// How many moments a thread remembers.
+const MOMENTS: usize = 8;
+
+thread_local! {
+    // Cedar makes a moment from text alone, with three regular expressions; requests of one millisecond, and
+    // those of one session, share theirs.
+    static MADE: RefCell<[Option<(Millis, CoreValue)>; MOMENTS]> = const { RefCell::new([const { None }; MOMENTS]) };
+}
+
+fn moment(at: Millis) -> Found {
+    let place = usize::try_from(at.0.rem_euclid(MOMENTS as i64)).unwrap_or_default();
+    let made = MADE.with_borrow(|made| {
+        let made = made.get(place)?.as_ref().filter(|(known, _)| *known == at)?;
+        Some(made.1.clone())
+    });
+    if let Some(value) = made {
+        return Found::Value(value);
+    }
+    let Some(value) = values::extension("datetime", &at.to_string()) else { return Found::Unsure };
+    MADE.with_borrow_mut(|made| {
+        if let Some(slot) = made.get_mut(place) {
+            *slot = Some((at, value.clone()));
+        }
+    });
+    Found::Value(value)
 }

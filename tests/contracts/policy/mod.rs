@@ -47,7 +47,14 @@ impl Server {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(STARTED.fetch_add(1, Ordering::Relaxed)));
         let node = Node { id: NodeId::new(clock.now(), &*entropy).unwrap(), name: format!("node-{name}") };
         let timing: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-        let live = Arc::new(LivePolicies::new(db.clone(), Arc::clone(&timing), bus.clone(), node, poll));
+        let live = Arc::new(LivePolicies::new(
+            db.clone(),
+            Arc::clone(&timing),
+            bus.clone(),
+            Arc::default(),
+            node,
+            poll,
+        ));
         let service = Arc::new(PolicyService::new(db.clone(), timing, entropy, bus, Arc::clone(&live)));
         Self { clock, db, live, service }
     }

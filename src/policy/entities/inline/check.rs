@@ -1,87 +1,36 @@
-//! The entities of a request: read, and checked laid over what is below them.
+//! Entities of a request read by Cedar, laid over what is below them as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 
 use cedar_policy::{Entity, EntityUid};
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
 
-use super::{
-    layers::{Laid, UidMap, UidSet},
-    slice::{entity_problem, too_large},
-};
 use crate::policy::{
     QueryProblem,
     engine::{
-        cedar::{PartialValue, Uid},
+        cedar::{Entity as CoreEntity, PartialValue, Uid},
         declares,
     },
-    query::{chain, entity_uid, escape, parse},
+    entities::{layers::Laid, slice::entity_problem},
+    query::{chain, entity_uid, escape},
 };
 
-/// Most entities in a request.
-pub const MAX_INLINE_ENTITIES: usize = 10_000;
-/// Most parents that the entities of a request name together.
-pub const MAX_INLINE_PARENTS: usize = 10_000;
-
-/// An entity of the request.
-#[derive(Debug)]
-pub(super) struct Inline {
-    /// Its place in the request.
-    pub(super) place: usize,
-    pub(super) attrs: BTreeMap<SmolStr, PartialValue>,
-    pub(super) tags: BTreeMap<SmolStr, PartialValue>,
-    /// What the request says it is in.
-    pub(super) parents: Vec<Uid>,
-}
-
 /// An entity of the request, taken apart.
-struct Apart {
+pub(super) struct Apart {
+    /// Its place in the request.
     place: usize,
+    pub(super) uid: EntityUid,
     attrs: Map<String, Value>,
     tags: Map<String, Value>,
-    parents: Vec<EntityUid>,
-}
-
-/// Reads the entities of a request.
-///
-/// Errors: [`QueryProblem`] when one is malformed, given twice, an action, does not fit the schema, or is its own
-/// ancestor, or there are too many of them or of their parents.
-pub(super) fn read(raw: &RawValue, below: &Laid<'_>) -> Result<UidMap<Inline>, QueryProblem> {
-    let Value::Array(entities) = parse(raw, "/entities")? else {
-        return Err(entity_problem("/entities", "`entities` must be an array"));
-    };
-    if entities.len() > MAX_INLINE_ENTITIES {
-        return Err(too_large(format!("a request has at most {MAX_INLINE_ENTITIES} entities")));
-    }
-    let mut apart: BTreeMap<EntityUid, Apart> = BTreeMap::new();
-    let mut parents = 0;
-    for (place, value) in entities.iter().enumerate() {
-        let (uid, entity) = take_apart(place, value)?;
-        parents += entity.parents.len();
-        if parents > MAX_INLINE_PARENTS {
-            return Err(too_large(format!(
-                "the entities of a request name at most {MAX_INLINE_PARENTS} parents"
-            )));
-        }
-        if apart.contains_key(&uid) {
-            let message = format!("`{uid}` is given twice");
-            return Err(entity_problem(format!("/entities/{place}/uid"), message));
-        }
-        apart.insert(uid, entity);
-    }
-    let mut placed: Vec<_> = apart.iter().collect();
-    placed.sort_by_key(|(_, apart)| apart.place);
-    let mut inline = UidMap::default();
-    for (uid, apart) in placed {
-        inline.insert(uid.as_ref().clone(), check(below, uid, apart)?);
-    }
-    refuse_cycles(below, &inline)?;
-    Ok(inline)
+    pub(super) parents: Vec<EntityUid>,
 }
 
 /// Lays an entity of the request over what is below it and reads the outcome with the schema.
-fn check(below: &Laid<'_>, uid: &EntityUid, apart: &Apart) -> Result<Inline, QueryProblem> {
+///
+/// Errors: what Cedar says of it, at the attribute that it says it of.
+pub(super) fn check(below: &Laid<'_>, apart: &Apart) -> Result<CoreEntity, QueryProblem> {
+    let uid = &apart.uid;
     let (mut attrs, mut tags) = members_below(below, uid)?;
     attrs.extend(apart.attrs.clone());
     tags.extend(apart.tags.clone());
@@ -115,12 +64,13 @@ fn check(below: &Laid<'_>, uid: &EntityUid, apart: &Apart) -> Result<Inline, Que
     })?;
     let checked = checked.as_ref();
     let own = |(name, value): (&SmolStr, &PartialValue)| (name.clone(), value.clone());
-    Ok(Inline {
-        place: apart.place,
-        attrs: checked.attrs().filter(|(name, _)| apart.attrs.contains_key(name.as_str())).map(own).collect(),
-        tags: checked.tags().filter(|(name, _)| apart.tags.contains_key(name.as_str())).map(own).collect(),
-        parents: apart.parents.iter().map(|parent| parent.as_ref().clone()).collect(),
-    })
+    Ok(CoreEntity::new_with_attr_partial_value(
+        uid.as_ref().clone(),
+        checked.attrs().filter(|(name, _)| apart.attrs.contains_key(name.as_str())).map(own),
+        HashSet::new(),
+        apart.parents.iter().map(|parent| parent.as_ref().clone()).collect(),
+        checked.tags().filter(|(name, _)| apart.tags.contains_key(name.as_str())).map(own),
+    ))
 }
 
 /// Attributes and tags of the layers below the request, in Cedar's JSON form.
@@ -141,52 +91,13 @@ fn members_below(
     Ok((attrs, tags))
 }
 
-/// Walks up from each entity of the request; meeting an entity again on the same way up is a cycle.
-fn refuse_cycles(below: &Laid<'_>, inline: &UidMap<Inline>) -> Result<(), QueryProblem> {
-    let mut starts: Vec<(&Uid, usize)> = inline.iter().map(|(uid, one)| (uid, one.place)).collect();
-    starts.sort_by_key(|(_, place)| *place);
-    let parents = |uid: &Uid| {
-        let mut above = Vec::new();
-        below.parents_below(uid, &mut above);
-        above.extend(inline.get(uid).into_iter().flat_map(|one| one.parents.iter().cloned()));
-        above
-    };
-    let mut done = UidSet::default();
-    for (start, place) in starts {
-        let mut way: Vec<(Uid, Vec<Uid>)> = Vec::new();
-        let mut on_way = UidSet::default();
-        let mut enter = Some(start.clone());
-        loop {
-            if let Some(uid) = enter.take().filter(|uid| !done.contains(uid)) {
-                if !on_way.insert(uid.clone()) {
-                    let message = format!("`{uid}` is its own ancestor");
-                    return Err(entity_problem(format!("/entities/{place}/parents"), message));
-                }
-                let above = parents(&uid);
-                way.push((uid, above));
-            }
-            match way.last_mut() {
-                None => break,
-                Some((_, above)) if !above.is_empty() => enter = above.pop(),
-                Some(_) => {
-                    if let Some((uid, _)) = way.pop() {
-                        on_way.remove(&uid);
-                        done.insert(uid);
-                    }
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The words that a message puts in backticks.
 fn quoted(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2).map(|word| word.trim_matches('"'))
 }
 
 /// An entity in Cedar's JSON form.
-pub(super) fn entity_json(
+pub(in crate::policy::entities) fn entity_json(
     uid: &EntityUid,
     attrs: &Map<String, Value>,
     tags: &Map<String, Value>,
@@ -197,7 +108,10 @@ pub(super) fn entity_json(
     json!({"uid": name(uid), "attrs": attrs, "tags": tags, "parents": parents})
 }
 
-fn take_apart(place: usize, value: &Value) -> Result<(EntityUid, Apart), QueryProblem> {
+/// The members of an entity.
+///
+/// Errors: a member that there is not, or of another kind; an action.
+pub(super) fn take_apart(place: usize, value: &Value) -> Result<Apart, QueryProblem> {
     let at = |below: &str| format!("/entities/{place}{below}");
     let Value::Object(members) = value else {
         return Err(entity_problem(at(""), "an entity must be an object"));
@@ -227,7 +141,7 @@ fn take_apart(place: usize, value: &Value) -> Result<(EntityUid, Apart), QueryPr
         }
         Some(_) => return Err(entity_problem(at("/parents"), "`parents` must be an array")),
     };
-    Ok((uid, Apart { place, attrs: record("attrs")?, tags: record("tags")?, parents }))
+    Ok(Apart { place, uid, attrs: record("attrs")?, tags: record("tags")?, parents })
 }
 
 /// A reference to an entity, with or without the escape `__entity`.

@@ -1,4 +1,4 @@
-//! Random stores through compiler, index, slices and engine, compared with Cedar's plain authorizer.
+//! Well-typed policies of one schema through bundle, compiler, index, slices and engine.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use cedar_policy::{
 };
 use serde_json::{Value, json};
 
+use super::dice::Dice;
 use crate::{
     corpus::{Answer, plain},
     support::raw,
@@ -28,29 +29,13 @@ action a2 in [all] appliesTo { principal: [User], resource: [Doc], context: { fl
 action a3 appliesTo { principal: [User], resource: [Doc, User], context: { flag: Bool, who?: User } };
 ";
 
-/// A small generator of numbers, so that a failure names a seed that repeats it.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
-    }
-
-    fn one_of<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
-    }
-}
-
 fn entity(dice: &mut Dice, of: &str) -> String {
     format!("{of}::\"{}\"", dice.below(5))
 }
 
 /// One side of a scope: any, ==, in, is, is in; with slots in a template.
 fn scope(dice: &mut Dice, variable: &str, types: &[&str], slot: Option<&mut bool>) -> String {
-    let of = dice.one_of(types);
+    let of = dice.pick(types);
     let target = match slot {
         Some(used) if dice.below(2) == 0 => {
             *used = true;
@@ -96,7 +81,7 @@ fn policy(dice: &mut Dice, number: u64, sound: bool) -> Made {
     let (mut on_principal, mut on_resource) = (false, false);
     let principal = scope(dice, "principal", &["User", "Group"], template.then_some(&mut on_principal));
     let resource = scope(dice, "resource", &["Doc", "Folder"], template.then_some(&mut on_resource));
-    let action = dice.one_of(&[
+    let action = dice.pick(&[
         "action",
         "action == Action::\"a0\"",
         "action == Action::\"a2\"",
@@ -107,10 +92,10 @@ fn policy(dice: &mut Dice, number: u64, sound: bool) -> Made {
         "action in []",
     ]);
     let action = if sound && action.ends_with("[]") { "action" } else { action };
-    let effect = dice.one_of(&["permit", "permit", "forbid"]);
+    let effect = dice.pick(&["permit", "permit", "forbid"]);
     let clause = match dice.below(6) {
-        0 if !sound => dice.one_of(&UNSOUND),
-        _ => dice.one_of(&SOUND),
+        0 if !sound => dice.pick(&UNSOUND),
+        _ => dice.pick(&SOUND),
     };
     let text = |id: &str| format!("@id(\"{id}\") {effect}({principal}, {action}, {resource}){clause};\n");
     if !(on_principal || on_resource) {
@@ -118,11 +103,11 @@ fn policy(dice: &mut Dice, number: u64, sound: bool) -> Made {
     }
     let mut slots = BTreeMap::new();
     if on_principal {
-        let of = dice.one_of(&["User", "Group"]);
+        let of = dice.pick(&["User", "Group"]);
         slots.insert("?principal".to_owned(), entity(dice, of));
     }
     if on_resource {
-        let of = dice.one_of(&["Doc", "Folder"]);
+        let of = dice.pick(&["Doc", "Folder"]);
         slots.insert("?resource".to_owned(), entity(dice, of));
     }
     Made { text: text(&format!("t{number}")), id, link: Some(slots) }
@@ -210,7 +195,7 @@ fn ask(dice: &mut Dice) -> Ask {
     if dice.below(2) == 0 {
         context["who"] = json!({"type": "User", "id": dice.below(5).to_string()});
     }
-    let (principal, resource) = (dice.one_of(principals), dice.one_of(resources));
+    let (principal, resource) = (dice.pick(principals), dice.pick(resources));
     Ask {
         principal: entity(dice, principal),
         action: format!("Action::\"{action}\""),
@@ -221,7 +206,7 @@ fn ask(dice: &mut Dice) -> Ask {
 
 /// One random store and forty requests; answers how many decisions were allows, and how many had errors.
 fn round(seed: u64, sound: bool) -> (usize, usize) {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     let made: Vec<Made> = (0..30).map(|number| policy(&mut dice, number, sound)).collect();
     let policies = set(&made);
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();

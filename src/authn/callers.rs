@@ -1,0 +1,110 @@
+//! Callers that were verified a moment ago: what spares most requests a signature and a look-up.
+//!
+//! ```text
+//!  bearer ─ SHA-256 ─► known? ─ no ─────────────────────────► verify, check the session ─► kept
+//!                        │ yes                                          ▲
+//!                        ├─ past its time ──────────────────────────────┤
+//!                        └─ what do the news say of its session? ─ ask ─┘
+//!                                            │ ended ─► refused    trust ─► the caller
+//! ```
+//! - SECURITY: no entry is believed by itself: *every* hit consults the news of ended sessions
+//!   ([`SessionService::view`](crate::sessions::SessionService::view)), so a revocation bites as it does
+//!   without this cache: on this node with its commit, on others by the bus or their poll (threat T29).
+//! - Only a caller who was let in is kept. What is refused is verified again each time.
+//! - The key is a digest: a token is nowhere in memory because of this (threat T21).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use quick_cache::{Weighter, sync::Cache};
+
+use super::UserCaller;
+use crate::base::{Digest32, Millis};
+
+/// Longest time that a verification counts.
+const TTL: Duration = Duration::from_mins(5);
+/// The same while the bus is down: then only the poll brings news of other nodes.
+const DEGRADED_TTL: Duration = Duration::from_secs(5);
+/// Memory that entries may take, bytes.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of an entry besides its texts.
+const ENTRY_BYTES: usize = 512;
+/// Entries that are expected; the table grows when there are more.
+const EXPECTED_ENTRIES: usize = 4096;
+
+/// A caller, and for how long the verification counts.
+#[derive(Debug, Clone)]
+struct Verified {
+    caller: Arc<UserCaller>,
+    at: Millis,
+    until: Millis,
+}
+
+/// Says how much memory an entry takes.
+#[derive(Debug, Clone)]
+struct Bytes;
+
+impl Weighter<Digest32, Verified> for Bytes {
+    fn weight(&self, _token: &Digest32, entry: &Verified) -> u64 {
+        let claims = &entry.caller.claims;
+        let listed = claims.roles.iter().flatten().chain(&claims.amr).map(|text| text.len() + 32);
+        let texts = [&claims.iss, &claims.client_id, &claims.jti, &claims.acr, &claims.scope];
+        let bytes = texts.iter().map(|text| text.len()).sum::<usize>() + 2 * listed.sum::<usize>();
+        (ENTRY_BYTES + bytes) as u64
+    }
+}
+
+/// The callers that a node has verified, by the digests of their tokens.
+#[derive(Debug)]
+pub(super) struct Callers {
+    verified: Cache<Digest32, Verified, Bytes>,
+    /// How many verifications were done in full.
+    misses: AtomicU64,
+}
+
+impl Callers {
+    /// Nobody yet.
+    pub(super) fn new() -> Self {
+        let verified = Cache::with_weighter(EXPECTED_ENTRIES, MAX_BYTES, Bytes);
+        Self { verified, misses: AtomicU64::new(0) }
+    }
+
+    /// Who presented this token before, if the verification still counts. The news were not asked yet.
+    pub(super) fn get(
+        &self,
+        token: &Digest32,
+        now: Millis,
+        is_degraded: impl FnOnce() -> bool,
+    ) -> Option<Arc<UserCaller>> {
+        let entry = self.verified.get(token)?;
+        // A clock that jumped back behind the verification does not make it count for longer.
+        let counts = entry.at <= now && now < entry.until;
+        let is_fresh = || now.since(entry.at) <= DEGRADED_TTL || !is_degraded();
+        (counts && is_fresh()).then_some(entry.caller)
+    }
+
+    /// Keeps a caller who was verified in full at `now` and whose session lasts to `session_ends`.
+    pub(super) fn keep(&self, token: Digest32, caller: &Arc<UserCaller>, now: Millis, session_ends: Millis) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let expires = Millis(caller.claims.exp.saturating_mul(1000));
+        let until = now.plus(TTL).min(expires).min(session_ends);
+        if until > now {
+            self.verified.insert(token, Verified { caller: Arc::clone(caller), at: now, until });
+        }
+    }
+
+    /// Forgets a caller.
+    pub(super) fn forget(&self, token: &Digest32) {
+        self.verified.remove(token);
+    }
+
+    /// How many verifications were done in full.
+    pub(super) fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,71 @@
+//! Who calls.
+
+use std::sync::Arc;
+
+use super::{AuthnError, AuthnService, Caller, UserCaller};
+use crate::{
+    base::{Digest32, Millis},
+    sessions::{SessionError, View},
+    tokens::AccessClaims,
+};
+
+/// Longest token that is looked up; longer ones are refused by the verifier anyway.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+impl AuthnService {
+    /// Says who calls, by the bearer token of the request. No token is nobody; a token that is not
+    /// accepted is an error, never nobody. Verified callers are remembered for a while; see `callers`.
+    ///
+    /// Errors: `Token`, `Session` (`Revoked`, `Expired`), `Storage`.
+    /// Source: identity.md §2.6.
+    pub async fn identify(&self, bearer: Option<&str>) -> Result<Caller, AuthnError> {
+        let Some(bearer) = bearer else { return Ok(Caller::Anonymous) };
+        let now = self.parts.clock.now();
+        let token = (bearer.len() <= MAX_TOKEN_BYTES).then(|| Digest32::of(bearer));
+        if let Some(token) = &token
+            && let Some(known) = self.remembered(token, now)?
+        {
+            return Ok(Caller::User(known));
+        }
+        let claims = self.parts.tokens.verify(bearer).await?;
+        let caller = self.let_in(claims, token, now).await?;
+        Ok(Caller::User(caller))
+    }
+
+    /// How many callers were verified in full since the start.
+    #[must_use]
+    pub fn verifications(&self) -> u64 {
+        self.callers.misses()
+    }
+
+    /// The caller who presented this token before, unless something speaks against taking their word.
+    fn remembered(&self, token: &Digest32, now: Millis) -> Result<Option<Arc<UserCaller>>, AuthnError> {
+        let sessions = &self.parts.sessions;
+        let Some(caller) = self.callers.get(token, now, || sessions.is_bus_degraded()) else {
+            return Ok(None);
+        };
+        // SECURITY: asked on every hit; without it a revoked token would work until its entry ends.
+        match sessions.view(&caller.claims, now) {
+            View::Trust => Ok(Some(caller)),
+            View::Ask => Ok(None),
+            View::Ended => {
+                self.callers.forget(token);
+                Err(SessionError::Revoked.into())
+            }
+        }
+    }
+
+    async fn let_in(
+        &self,
+        claims: AccessClaims,
+        token: Option<Digest32>,
+        now: Millis,
+    ) -> Result<Arc<UserCaller>, AuthnError> {
+        let session_ends = self.parts.sessions.check_live(&claims).await?;
+        let caller = Arc::new(UserCaller::of(claims));
+        if let Some(token) = token {
+            self.callers.keep(token, &caller, now, session_ends);
+        }
+        Ok(caller)
+    }
+}
