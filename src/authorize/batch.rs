@@ -12,11 +12,7 @@ use std::{
 use serde_json::value::RawValue;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{
-    Answer, Ask, AuthorizeError, AuthorizeService, Pinned,
-    identity::Named,
-    service::Decided,
-};
+use super::{Answer, Ask, AuthorizeError, AuthorizeService, Pinned, identity::Named, service::Decided};
 use crate::{
     base::TenantId,
     policy::{Entity, EntitySlice, Layers, Query, QueryProblem, QueryProblemKind},
@@ -57,7 +53,9 @@ impl AuthorizeService {
             for (place, made) in group.members.iter().copied().zip(made) {
                 let answer = match made {
                     Ok((query, decided)) => Ok(self.finish(pinned, query, decided).await?),
-                    Err(error @ (AuthorizeError::Storage(_) | AuthorizeError::Entropy(_))) => return Err(error),
+                    Err(error @ (AuthorizeError::Storage(_) | AuthorizeError::Entropy(_))) => {
+                        return Err(error);
+                    }
                     Err(error) => Err(error),
                 };
                 if let Some(slot) = answers.get_mut(place) {
