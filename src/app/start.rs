@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use tokio::sync::Semaphore;
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
@@ -185,6 +186,7 @@ impl App {
             sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
         };
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;

@@ -17,6 +17,7 @@
 //! - The same path answers callers ([`AuthorizeService::check`]) and guards our own API
 //!   ([`AuthorizeService::guard`], on the `system` store).
 
+mod batch;
 mod error;
 mod identity;
 mod model;

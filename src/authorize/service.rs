@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::{
     Answer, Ask, AuthorizeError, Guarded, Permission, Pinned, Sampling,
@@ -37,11 +38,13 @@ pub struct AuthorizeService {
     pub entropy: Arc<dyn Entropy>,
     /// The store of a question that names none.
     pub default_store: StoreName,
+    /// Turns of work that takes milliseconds.
+    pub aside: Semaphore,
 }
 
 /// A verdict, and what is still to be done with it away from the threads that answer requests.
 pub(super) struct Decided {
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
     walk: Option<FullWalk>,
     /// All that the explanation looks at.
     slice: Option<EntitySlice<'static>>,
@@ -94,13 +97,23 @@ impl AuthorizeService {
         let named = Named::in_texts(ask.texts(), snapshot.identity());
         let identity = self.identity.entities(snapshot, tenant, &named).await?;
         let decided = self.decide_once(pinned, &query, &identity, ask.entities, ask.explain)?;
+        self.finish(pinned, query, decided).await
+    }
+
+    /// Does what is still to be done with a verdict, and gives it its id.
+    pub(super) async fn finish(
+        &self,
+        pinned: &Pinned,
+        query: Query,
+        decided: Decided,
+    ) -> Result<Answer, AuthorizeError> {
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         let Decided { mut verdict, walk, slice } = decided;
         if let Some(walk) = walk {
             verdict = self.settle(verdict, walk).await;
         }
         let explanation = if let Some(slice) = slice {
-            let (snapshot, verdict) = (Arc::clone(snapshot), verdict.clone());
+            let (snapshot, verdict) = (Arc::clone(&pinned.snapshot), verdict.clone());
             // It may look at every policy of the store: not on a thread that answers requests.
             tokio::task::spawn_blocking(move || explain(&snapshot, &query, &slice, &verdict)).await.ok()
         } else {
@@ -118,11 +131,22 @@ impl AuthorizeService {
         inline: Option<&RawValue>,
         explain: bool,
     ) -> Result<Decided, AuthorizeError> {
-        let snapshot = &pinned.snapshot;
         let layers = Layers { identity, stored: pinned.entities.as_ref(), inline };
-        let slice = EntitySlice::new(snapshot, layers)?;
-        let verdict = decide(snapshot, query, &slice);
-        let walk = self.full_walk(snapshot, query, &slice)?;
+        let slice = EntitySlice::new(&pinned.snapshot, layers)?;
+        self.decide_on(pinned, query, &slice, explain)
+    }
+
+    /// One decision on a slice that is there.
+    pub(super) fn decide_on(
+        &self,
+        pinned: &Pinned,
+        query: &Query,
+        slice: &EntitySlice<'_>,
+        explain: bool,
+    ) -> Result<Decided, AuthorizeError> {
+        let snapshot = &pinned.snapshot;
+        let verdict = decide(snapshot, query, slice);
+        let walk = self.full_walk(snapshot, query, slice)?;
         let slice = if explain { Some(slice.owned(snapshot, query)?) } else { None };
         Ok(Decided { verdict, walk, slice })
     }
@@ -177,13 +201,13 @@ impl AuthorizeService {
 }
 
 impl<'a> Ask<'a> {
-    fn parts(&self) -> RequestParts<'a> {
+    pub(super) fn parts(&self) -> RequestParts<'a> {
         let Self { principal, action, resource, context, .. } = *self;
         RequestParts { principal, action, resource, context }
     }
 
     /// Where users may be named.
-    fn texts(&self) -> impl Iterator<Item = &'a str> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
         let given = [Some(self.principal), Some(self.resource), self.context, self.entities];
         given.into_iter().flatten().map(RawValue::get)
     }

@@ -17,6 +17,7 @@ mod forge;
 mod auth;
 mod authorize;
 mod bad_input;
+mod batch;
 #[cfg(feature = "enforce")]
 mod enforce;
 mod health;

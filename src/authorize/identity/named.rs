@@ -70,6 +70,22 @@ impl Named {
         self.roles |= types.role.as_deref().is_some_and(|role| text.contains(role));
     }
 
+    /// The users, each once.
+    pub(in crate::authorize) fn users(&self) -> impl Iterator<Item = UserId> {
+        self.users.iter().copied()
+    }
+
+    /// Whether a role may be spoken of.
+    pub(in crate::authorize) fn roles(&self) -> bool {
+        self.roles
+    }
+
+    /// Adds users that are not in it yet, however many, and perhaps the roles.
+    pub(in crate::authorize) fn add_all(&mut self, users: impl Iterator<Item = UserId>, roles: bool) {
+        self.users.extend(users);
+        self.roles |= roles;
+    }
+
     fn in_value(&mut self, value: &Value, types: &IdentityTypes) {
         match value {
             Value::String(text) => self.in_plain(text, types),

@@ -102,9 +102,14 @@ impl LargeBody {
 
     /// What is wrong with the body, which is no `T`. Slow: it reads the body again, to name the field.
     pub fn problem<T: DeserializeOwned>(&self) -> Problem {
-        let unknown = || Problem::new(Code::MalformedJson).detail("the body cannot be read");
-        parse::<T>(&self.0).err().unwrap_or_else(unknown)
+        problem_of::<T>(&self.0)
     }
+}
+
+/// What is wrong with a JSON text that is no `T`. Slow, as [`LargeBody::problem`].
+pub fn problem_of<T: DeserializeOwned>(json: &[u8]) -> Problem {
+    let unknown = || Problem::new(Code::MalformedJson).detail("the JSON text cannot be read");
+    parse::<T>(json).err().unwrap_or_else(unknown)
 }
 
 impl std::fmt::Debug for LargeBody {

@@ -16,6 +16,13 @@ pub(super) struct Policies<'a>(&'a [Determining]);
 #[derive(Debug)]
 pub(super) struct Errors<'a>(&'a [PolicyError]);
 
+impl Policies<'_> {
+    /// None decided.
+    pub(super) fn none() -> Self {
+        Self(&[])
+    }
+}
+
 impl Serialize for Policies<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let policies = self.0.iter();

@@ -1,7 +1,10 @@
 //! Tag `authorize`: decisions of the policy engine.
 
 mod answer;
+mod batch;
+mod batch_bodies;
 mod bodies;
+mod items;
 mod operations;
 mod question;
 

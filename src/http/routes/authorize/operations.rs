@@ -3,6 +3,7 @@
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    batch,
     bodies::{AuthorizeRequest, AuthorizeResponse},
     question::{Question, is_about, principal_of, store, subject},
 };
@@ -18,7 +19,7 @@ use crate::{
 
 /// Operations of this tag.
 pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(authorize))
+    OpenApiRouter::new().routes(routes!(authorize)).routes(routes!(batch::authorize_batch))
 }
 
 /// Ask for a decision

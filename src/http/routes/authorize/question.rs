@@ -111,12 +111,13 @@ pub(super) fn is_about(pinned: &Pinned, principal: &RawValue, user: &UserCaller)
     own.is_some() && uid(text) == own
 }
 
-fn is_array(entities: Option<&RawValue>) -> bool {
+/// Whether entities, where there are any, are a list.
+pub(super) fn is_array(entities: Option<&RawValue>) -> bool {
     entities.is_none_or(|entities| entities.get().starts_with('['))
 }
 
 /// A field that is there, be it `null`: only an array will do.
-fn present<'de, D: Deserializer<'de>>(
+pub(super) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
