@@ -57,10 +57,10 @@ pub struct App {
     pub kv: Kv,
     /// Messages between nodes.
     pub bus: Bus,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
     /// News of users and roles.
     pub identity_news: Arc<IdentityNews>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Policy stores and their versions.
     pub policies: Arc<PolicyService>,
     /// Entities that applications pushed.
@@ -179,6 +179,7 @@ impl App {
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let authorize = AuthorizeService {
             policies: policies.clone(),
+            entities: entities.clone(),
             identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
             metrics: metrics.clone(),
             sampling: Sampling::new(config.policy.verify_index),
@@ -195,8 +196,8 @@ impl App {
             db,
             kv,
             bus,
-            metrics,
             identity_news,
+            metrics,
             policies,
             entities,
             authorize,

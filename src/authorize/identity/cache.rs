@@ -1,6 +1,6 @@
 //! Entities of identity, made once for each version and fact.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, ops::Deref, sync::Arc};
 
 use quick_cache::sync::Cache;
 
@@ -26,9 +26,29 @@ type Key = (Digest32, TenantId, Option<UserId>);
 
 /// Entities, and how old the facts are that they were made of.
 #[derive(Debug)]
-struct Made {
+pub(in crate::authorize) struct Made {
     entities: Vec<Arc<Entity>>,
     age: Age,
+}
+
+/// The entities of a question, shared where they are of one user.
+#[derive(Debug)]
+pub(in crate::authorize) enum IdentityEntities {
+    None,
+    One(Arc<Made>),
+    Many(Vec<Arc<Entity>>),
+}
+
+impl Deref for IdentityEntities {
+    type Target = [Arc<Entity>];
+
+    fn deref(&self) -> &[Arc<Entity>] {
+        match self {
+            Self::None => &[],
+            Self::One(made) => &made.entities,
+            Self::Many(entities) => entities,
+        }
+    }
 }
 
 /// Users, roles and tenants as entities; see the module.
@@ -58,17 +78,21 @@ impl IdentityCache {
         snapshot: &Snapshot,
         tenant: TenantId,
         named: &Named,
-    ) -> Result<Vec<Arc<Entity>>, AuthorizeError> {
-        let mut all: Vec<Arc<Entity>> = Vec::new();
+    ) -> Result<IdentityEntities, AuthorizeError> {
+        match (&*named.users, named.roles) {
+            ([], false) => return Ok(IdentityEntities::None),
+            ([user], false) => {
+                return self.made(snapshot, tenant, Some(*user)).await.map(IdentityEntities::One);
+            }
+            _ => {}
+        }
+        let (mut all, mut seen): (Vec<Arc<Entity>>, HashSet<EntityUid>) = (Vec::new(), HashSet::new());
         let whole_tenant = named.roles.then_some(None);
         for user in named.users.iter().copied().map(Some).chain(whole_tenant) {
-            all.extend(self.made(snapshot, tenant, user).await?.entities.iter().cloned());
+            let made = self.made(snapshot, tenant, user).await?;
+            all.extend(made.entities.iter().filter(|entity| seen.insert(entity.uid())).cloned());
         }
-        if named.users.len() + usize::from(named.roles) > 1 {
-            let mut seen: HashSet<EntityUid> = HashSet::with_capacity(all.len());
-            all.retain(|entity| seen.insert(entity.uid()));
-        }
-        Ok(all)
+        Ok(IdentityEntities::Many(all))
     }
 
     async fn made(

@@ -42,8 +42,23 @@ impl Named {
         named
     }
 
+    /// The users and roles among entities of our own naming, each a type and an id.
+    pub(in crate::authorize) fn of<const N: usize>(
+        entities: [(&str, &str); N],
+        types: &IdentityTypes,
+    ) -> Self {
+        let mut named = Self::default();
+        for (kind, id) in entities {
+            if types.user.as_deref() == Some(kind) {
+                named.add(id.parse().ok());
+            }
+            named.roles |= types.role.as_deref() == Some(kind);
+        }
+        named
+    }
+
     /// Adds the users and roles of one text without escapes.
-    pub(in crate::authorize) fn in_plain(&mut self, text: &str, types: &IdentityTypes) {
+    fn in_plain(&mut self, text: &str, types: &IdentityTypes) {
         if types.user.is_some() {
             let mut rest = text;
             while let Some(at) = rest.find(UserId::PREFIX) {

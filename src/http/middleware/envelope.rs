@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -29,7 +30,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn envelope(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let trusted = is_from_trusted_peer(&app, &request);
     let id = request_id(&app, &request, trusted);
-    request.extensions_mut().insert(RequestTag(id.clone()));
+    request.extensions_mut().insert(RequestTag(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = info_span!("request", request_id = %id, %method, route = &*route);
@@ -62,12 +63,12 @@ fn is_from_trusted_peer(app: &AppState, request: &Request) -> bool {
 }
 
 /// A caller's own id is kept when a trusted proxy forwards it and it is harmless (R83).
-fn request_id(app: &AppState, request: &Request, trusted: bool) -> String {
+fn request_id(app: &AppState, request: &Request, trusted: bool) -> Arc<str> {
     let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match sent {
-        Some(id) if trusted && is_harmless(id) => id.to_owned(),
+        Some(id) if trusted && is_harmless(id) => id.into(),
         _ => RequestId::new(app.clock.now(), &*app.entropy)
-            .map_or_else(|_| "req_unknown".to_owned(), |id| id.to_string()),
+            .map_or_else(|_| "req_unknown".into(), |id| id.to_string().into()),
     }
 }
 
