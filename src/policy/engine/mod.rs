@@ -33,5 +33,5 @@ pub(super) use offset::{policy_offset, template_offset};
 pub(super) use program::Program;
 pub(super) use reflect::{AttributeShape, ValueShape, context_shape, declares};
 pub(super) use values::{
-    EntityShape, Record, RecordShape, Reference, References, Shape, Tags, Text, extension,
+    EntityShape, Record, RecordShape, Reference, References, Shape, Tags, Text, extension_from_text,
 };

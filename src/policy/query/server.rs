@@ -9,8 +9,8 @@ use crate::{
     base::Millis,
     policy::engine::{
         RecordShape, Shape, ValueShape,
-        cedar::{Literal, Value as CoreValue},
-        extension as extension_value,
+        cedar::{ExtensionFunction, Literal, Value as CoreValue},
+        extension_from_text,
     },
 };
 
@@ -79,10 +79,10 @@ pub(in crate::policy) struct ServerShape(Vec<(SmolStr, Known, bool)>);
 /// An attribute that the server knows.
 #[derive(Debug, Clone, Copy)]
 enum Known {
-    Now,
-    Ip,
+    Now(&'static ExtensionFunction),
+    Ip(&'static ExtensionFunction),
     Amr,
-    AuthTime,
+    AuthTime(&'static ExtensionFunction),
     SessionId,
     ClientId,
     Origin,
@@ -95,9 +95,9 @@ impl ServerShape {
         for name in declared.names() {
             let (shape, required) = declared.attribute(name)?;
             let known = match (name.as_str(), shape) {
-                ("now", Shape::Extension(_, by)) if **by == *"datetime" => Known::Now,
-                ("auth_time", Shape::Extension(_, by)) if **by == *"datetime" => Known::AuthTime,
-                ("ip", Shape::Extension(_, by)) if **by == *"ip" => Known::Ip,
+                ("now", Shape::Extension(made, by)) if **by == *"datetime" => Known::Now(made),
+                ("auth_time", Shape::Extension(made, by)) if **by == *"datetime" => Known::AuthTime(made),
+                ("ip", Shape::Extension(made, by)) if **by == *"ip" => Known::Ip(made),
                 ("amr", Shape::Set(of)) if matches!(**of, Shape::Text) => Known::Amr,
                 ("session_id", Shape::Text) => Known::SessionId,
                 ("client_id", Shape::Text) => Known::ClientId,
@@ -136,9 +136,9 @@ impl Known {
     fn value(self, server: &ServerContext) -> Found {
         let text = |text: &Option<String>| text.as_ref().map(|text| CoreValue::new(text.as_str(), None));
         let known = match self {
-            Self::Now => return server.now.map_or(Found::Unknown, moment),
-            Self::AuthTime => return server.auth_time.map_or(Found::Unknown, moment),
-            Self::Ip => server.ip.map(|ip| extension_value("ipaddr", &ip.to_string())),
+            Self::Now(by) => return server.now.map_or(Found::Unknown, |at| moment(by, at)),
+            Self::AuthTime(by) => return server.auth_time.map_or(Found::Unknown, |at| moment(by, at)),
+            Self::Ip(by) => server.ip.map(|ip| extension_from_text(by, &ip.to_string())),
             Self::Amr => server.amr.as_ref().map(|amr| {
                 let methods = amr.iter().map(|method| Literal::from(method.as_str()));
                 Some(CoreValue::set_of_lits(methods, None))
@@ -164,7 +164,7 @@ thread_local! {
     static MADE: RefCell<[Option<(Millis, CoreValue)>; MOMENTS]> = const { RefCell::new([const { None }; MOMENTS]) };
 }
 
-fn moment(at: Millis) -> Found {
+fn moment(by: &ExtensionFunction, at: Millis) -> Found {
     let place = usize::try_from(at.0).unwrap_or_default() % MOMENTS;
     let made = MADE.with_borrow(|made| {
         let made = made.get(place)?.as_ref().filter(|(known, _)| *known == at)?;
@@ -173,7 +173,7 @@ fn moment(at: Millis) -> Found {
     if let Some(value) = made {
         return Found::Value(value);
     }
-    let Some(value) = extension_value("datetime", &at.to_string()) else { return Found::Unsure };
+    let Some(value) = extension_from_text(by, &at.to_string()) else { return Found::Unsure };
     MADE.with_borrow_mut(|made| {
         if let Some(slot) = made.get_mut(place) {
             *slot = Some((at, value.clone()));

@@ -15,7 +15,7 @@ mod read;
 mod reference;
 mod shape;
 
-pub(in crate::policy) use read::{Record, Tags, extension};
+pub(in crate::policy) use read::{Record, Tags, extension_from_text};
 pub(in crate::policy) use reference::{Reference, References, Text};
 pub(in crate::policy) use shape::{EntityShape, RecordShape, Shape};
 

@@ -5,11 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use smol_str::SmolStr;
 
-use super::{
-    RecordShape, Reference, References, Shape, Text,
-    reference::unsure,
-    shape::{EntityShape, constructor},
-};
+use super::{RecordShape, Reference, References, Shape, Text, reference::unsure, shape::EntityShape};
 use crate::policy::engine::cedar::{Eid, ExtensionFunction, Literal, PartialValue, Uid, Value};
 
 /// A record whose required attributes are all there.
@@ -37,12 +33,8 @@ impl EntityShape {
     }
 }
 
-/// A value of an extension type from its text; `None` when the text is none of it.
-pub(in crate::policy) fn extension(type_name: &str, text: &str) -> Option<Value> {
-    make(constructor(type_name)?.0, text)
-}
-
-fn make(function: &ExtensionFunction, text: &str) -> Option<Value> {
+/// A value of an extension type from its text, by the function that makes one; `None` when the text is none of it.
+pub(in crate::policy) fn extension_from_text(function: &ExtensionFunction, text: &str) -> Option<Value> {
     match function.call(&[Value::new(Literal::from(text), None)]) {
         Ok(PartialValue::Value(value)) => Some(value),
         _ => None,
@@ -79,7 +71,7 @@ impl<'de> Visitor<'de> for &Shape {
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
         match self {
             Shape::Text => Ok(Value::new(text, None)),
-            Shape::Extension(function, _) => make(function, text).ok_or_else(unsure),
+            Shape::Extension(function, _) => extension_from_text(function, text).ok_or_else(unsure),
             _ => Err(unsure()),
         }
     }
@@ -145,7 +137,7 @@ impl<'de> Visitor<'de> for Call<'_> {
         }
         match (function, argument) {
             (Some(function), Some(argument)) if function == self.name => {
-                make(self.function, &argument).ok_or_else(unsure)
+                extension_from_text(self.function, &argument).ok_or_else(unsure)
             }
             _ => Err(unsure()),
         }

@@ -168,7 +168,7 @@ impl Shape {
 }
 
 /// The function that makes a value of an extension type from one text, with its name.
-pub(super) fn constructor(type_name: &str) -> Option<(&'static ExtensionFunction, Box<str>)> {
+fn constructor(type_name: &str) -> Option<(&'static ExtensionFunction, Box<str>)> {
     let name = if type_name == "ipaddr" { "ip" } else { type_name };
     let function = Extensions::all_available().func(&name.parse().ok()?).ok()?;
     function.is_single_arg_constructor().then(|| (function, name.into()))
