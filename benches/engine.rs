@@ -6,6 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a bench reports to a person"
 )]
@@ -81,14 +82,13 @@ fn policies(of: usize) -> PolicySet {
     set.add_template(Template::parse(Some(template.clone()), TEMPLATE).unwrap()).unwrap();
     for number in 0..of {
         let id = PolicyId::new(format!("p{number}"));
-        match policy(number, of) {
-            Some(text) => set.add(Policy::parse(Some(id), text).unwrap()).unwrap(),
-            None => {
-                let team = format!("Team::\"t{}\"", number / 10).parse().unwrap();
-                let folder = format!("Folder::\"f{}\"", number / 7).parse().unwrap();
-                let values = HashMap::from([(SlotId::principal(), team), (SlotId::resource(), folder)]);
-                set.link(template.clone(), id, values).unwrap();
-            }
+        if let Some(text) = policy(number, of) {
+            set.add(Policy::parse(Some(id), text).unwrap()).unwrap();
+        } else {
+            let team = format!("Team::\"t{}\"", number / 10).parse().unwrap();
+            let folder = format!("Folder::\"f{}\"", number / 7).parse().unwrap();
+            let values = HashMap::from([(SlotId::principal(), team), (SlotId::resource(), folder)]);
+            set.link(template.clone(), id, values).unwrap();
         }
     }
     set
@@ -108,21 +108,22 @@ fn cases(of: usize, schema: &Schema) -> Vec<Case> {
         let one = number * 7919 % (of / 2).max(3);
         let named = |kind: &str, id: String| json!({"type": kind, "id": id});
         let user = named("User", format!("u{one}"));
-        let document = named("Document", format!("d{}", if number % 3 == 0 { one + 1 } else { one }));
+        let document =
+            named("Document", format!("d{}", if number.is_multiple_of(3) { one + 1 } else { one }));
         let ten = one / 5;
         let entities: Value = json!([
-            {"uid": user, "attrs": {"clearance": number % 5, "department": "law", "suspended": number % 50 == 0},
+            {"uid": user, "attrs": {"clearance": number % 5, "department": "law", "suspended": number.is_multiple_of(50)},
              "parents": [named("Role", format!("r{ten}")), named("Role", format!("r{}", ten + 1)),
                          named("Department", format!("p{ten}")), named("Team", format!("t{ten}"))]},
             {"uid": document,
-             "attrs": {"level": number % 4, "department": "law", "archived": number % 9 == 0, "owner": {"__entity": user},
-                       "tags_": if number % 2 == 0 { json!(["open"]) } else { json!([]) }},
+             "attrs": {"level": number % 4, "department": "law", "archived": number.is_multiple_of(9), "owner": {"__entity": user},
+                       "tags_": if number.is_multiple_of(2) { json!(["open"]) } else { json!([]) }},
              "parents": [named("Folder", format!("f{}", ten / 2))]},
             {"uid": named("Folder", format!("f{}", ten / 2)), "attrs": {},
              "parents": [named("Folder", format!("f{}", one * 2 / 7 + 1_000_000))]},
         ]);
         let mut entities = entities;
-        if number % 4 != 0 {
+        if !number.is_multiple_of(4) {
             entities[1]["attrs"]["owner"] = json!({"__entity": named("User", "somebody".to_owned())});
         }
         let entities = Entities::from_json_value(entities, Some(schema)).unwrap();
@@ -130,7 +131,8 @@ fn cases(of: usize, schema: &Schema) -> Vec<Case> {
         let action = ["view", "export", "edit", "delete"][number % 4];
         let action = format!("Action::\"{action}\"").parse().unwrap();
         let context =
-            Context::from_json_value(json!({"mfa": number % 3 > 0, "hour": number % 24}), None).unwrap();
+            Context::from_json_value(json!({"mfa": !number.is_multiple_of(3), "hour": number % 24}), None)
+                .unwrap();
         let parts = (uid(&user), action, uid(&document), context);
         let (principal, action, resource, context) = parts.clone();
         let query = Query::new(principal, action, resource, context, Some(schema)).unwrap();

@@ -7,12 +7,12 @@ use serde_json::json;
 /// How many of these policies are looked at when `User::"u"` of the groups `a` and `b` asks to `view` `Doc::"d"` of
 /// the folder `f`.
 fn candidates(policies: &str) -> u32 {
-    let actions: String = (0..100)
-        .map(|n| format!("action a{n} in many appliesTo {{ principal: User, resource: Doc }};\n"))
-        .collect();
+    let actions: Vec<String> = (0..100).map(|n| format!("a{n}")).collect();
+    let actions = actions.join(", ");
     let schema = format!(
         "entity Group in [Group]; entity User in [Group]; entity Folder; entity Doc in [Folder];\n\
-         action all; action many in [all]; action view in [all] appliesTo {{ principal: User, resource: Doc }};\n{actions}"
+         action all; action many in [all]; action view in [all] appliesTo {{ principal: User, resource: Doc }};\n\
+         action {actions} in many appliesTo {{ principal: User, resource: Doc }};"
     );
     let schema = Schema::from_cedarschema_str(&schema).unwrap().0;
     let policies: PolicySet = policies.parse().unwrap();

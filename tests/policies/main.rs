@@ -15,7 +15,6 @@ mod support;
 
 mod candidates;
 mod corpus;
-mod deep;
 mod differential;
 mod explain;
 mod findings;

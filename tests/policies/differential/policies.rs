@@ -62,11 +62,11 @@ fn clauses(dice: &mut Dice, world: &World, before: &mut Vec<String>) -> String {
     }
     let mut text = String::new();
     for _ in 0..dice.below(3) {
-        let word = dice.pick(&["when", "when", "unless"]);
+        let kind = dice.pick(&["when", "when", "unless"]);
         let depth = 1 + dice.below(4);
         let mut parts: Vec<String> = (0..dice.below(3)).map(|_| front(dice, world)).collect();
         parts.push(expression(dice, world, &Ty::Bool, depth));
-        text = format!("{text} {word} {{ {} }}", parts.join(" && "));
+        text = format!("{text} {kind} {{ {} }}", parts.join(" && "));
     }
     before.push(text.clone());
     text
