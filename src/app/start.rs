@@ -9,12 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use tokio::sync::Semaphore;
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::{AuthorizeService, Sampling},
+    authorize::{AuthorizeService, IdentityCache, Sampling},
     base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
-    bus::{self, Bus},
+    bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
     entities::{EntityParts, EntityService},
     kv::{self, Kv},
@@ -57,6 +58,8 @@ pub struct App {
     pub kv: Kv,
     /// Messages between nodes.
     pub bus: Bus,
+    /// News of users and roles.
+    pub identity_news: Arc<IdentityNews>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Policy stores and their versions.
@@ -120,8 +123,10 @@ impl App {
         let bus = open_bus(&config, &db, &clock, &entropy)?;
         let metrics = Arc::new(Metrics::new());
 
-        let users = UserService::new(db.clone(), clock.clone(), entropy.clone());
-        let roles = RoleService::new(db.clone(), clock.clone(), entropy.clone());
+        let identity_news = Arc::new(IdentityNews::new(bus.clone()));
+        let news = || identity_news.clone();
+        let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
+        let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let settings = TokenSettings::new(&config.tokens, &config.public_url());
         let tokens =
             TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
@@ -147,6 +152,7 @@ impl App {
             tokens: tokens.clone(),
             passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
             rules: PasswordRules::new(&config.passwords),
+            metrics: metrics.clone(),
             registration: config.registration.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -174,12 +180,13 @@ impl App {
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let authorize = AuthorizeService {
             policies: policies.clone(),
-            users: users.clone(),
-            roles: roles.clone(),
+            entities: entities.clone(),
+            identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
             metrics: metrics.clone(),
             sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
         };
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
@@ -191,6 +198,7 @@ impl App {
             db,
             kv,
             bus,
+            identity_news,
             metrics,
             policies,
             entities,
@@ -224,6 +232,7 @@ impl App {
         let (bus, shutdown) = (self.bus.clone(), worker.shutdown_token());
         worker.spawn("bus", async move { bus.run(shutdown).await });
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
+        worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {

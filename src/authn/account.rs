@@ -151,6 +151,7 @@ impl AuthnService {
             Ok(parts.sessions.revoke_all_in(tx, (tenant, user), epoch, status.as_str(), actor).await?)
         })?;
         parts.sessions.announce(&ended).await;
+        parts.users.changed(tenant, user).await;
         Ok(())
     }
 

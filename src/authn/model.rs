@@ -25,6 +25,8 @@ pub enum Caller {
 pub struct UserCaller {
     /// The user.
     pub user_id: UserId,
+    /// [`Self::user_id`] as text.
+    pub name: String,
     /// The user's tenant.
     pub tenant_id: TenantId,
     /// The session.
@@ -45,6 +47,7 @@ impl UserCaller {
     pub fn of(claims: AccessClaims) -> Self {
         Self {
             user_id: claims.sub,
+            name: claims.sub.to_string(),
             tenant_id: claims.tid,
             session_id: claims.sid,
             device_id: claims.did,

@@ -57,7 +57,7 @@ impl AuthnService {
         let new = self.administrator(email, password).await?;
         let actor = Actor { name: "setup", request_id };
         let parts = &self.parts;
-        write_tx!(parts.db, "authn.complete_setup", |tx| -> Result<User, AuthnError> {
+        let made = write_tx!(parts.db, "authn.complete_setup", |tx| -> Result<User, AuthnError> {
             if parts.roles.has_super_admin(tx, TENANT).await? {
                 return Err(AuthnError::AlreadySetUp);
             }
@@ -65,7 +65,9 @@ impl AuthnService {
                 return Err(AuthnError::SetupTokenInvalid);
             }
             self.install(tx, &new, actor).await
-        })
+        })?;
+        parts.users.changed(TENANT, made.id).await;
+        Ok(made)
     }
 
     /// Makes an administrator from the command line, whoever there is already. A setup token that waits
@@ -79,10 +81,12 @@ impl AuthnService {
     ) -> Result<User, AuthnError> {
         let new = self.administrator(email, password).await?;
         let parts = &self.parts;
-        write_tx!(parts.db, "authn.create_administrator", |tx| -> Result<User, AuthnError> {
+        let made = write_tx!(parts.db, "authn.create_administrator", |tx| -> Result<User, AuthnError> {
             store::use_up(tx, None, parts.clock.now()).await?;
             self.install(tx, &new, Actor::named("cli")).await
-        })
+        })?;
+        parts.users.changed(TENANT, made.id).await;
+        Ok(made)
     }
 
     async fn administrator(&self, email: &Email, password: &SecretString) -> Result<NewUser, AuthnError> {

@@ -1,10 +1,12 @@
 //! The PDP: answers "may this principal do this action to this resource?" from the active policies.
 //!
 //! ```text
-//!  Ask ──► snapshot of the store (one ArcSwap load) ──► query, checked against the schema
-//!                                                             │
-//!       identity (users, roles, tenant) ──► entity slice ◄────┘  ◄── entities of the request
-//!                                                │
+//!  store ──► Pinned: a snapshot, a revision of the pushed entities (no lock, once a request or batch)
+//!              │
+//!  Ask ────────┴─► query, read and checked by the schema
+//!                                  │
+//!  identity (users, roles, tenant) ┴─► entity slice ◄── pushed entities, entities of the request
+//!                                           │
 //!                                             decide ──► Answer: decision, id, version, policies, errors
 //! ```
 //!
@@ -15,6 +17,7 @@
 //! - The same path answers callers ([`AuthorizeService::check`]) and guards our own API
 //!   ([`AuthorizeService::guard`], on the `system` store).
 
+mod batch;
 mod error;
 mod identity;
 mod model;
@@ -22,6 +25,7 @@ mod service;
 mod verify;
 
 pub use error::AuthorizeError;
-pub use model::{Answer, Ask, EntityRef, Guarded, Permission};
+pub use identity::IdentityCache;
+pub use model::{Answer, Ask, EntityRef, Guarded, Permission, Pinned};
 pub use service::AuthorizeService;
 pub use verify::{FullWalk, Sampling, WRONG_INDEX};

@@ -1,10 +1,12 @@
 //! What is asked and what is answered.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
 
 use crate::{
     base::DecisionId,
-    policy::{Explanation, ServerContext, StoreName, Verdict, VersionNumber},
+    policy::{EntityTable, Explanation, ServerContext, Snapshot, StoreName, Verdict, VersionNumber},
 };
 
 /// An entity by type and id, as our own code names it. Any id is legal.
@@ -21,44 +23,60 @@ impl EntityRef {
     pub fn new(type_name: impl Into<String>, id: impl Into<String>) -> Self {
         Self { type_name: type_name.into(), id: id.into() }
     }
+}
 
-    /// The JSON form that a query takes.
+/// A store as it is at one moment: one version of its policies and one revision of its entities. All of a
+/// request, or of a batch, is decided on one of these.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) entities: Option<EntityTable>,
+}
+
+impl Pinned {
+    /// The store.
     #[must_use]
-    pub fn to_value(&self) -> Value {
-        json!({ "type": self.type_name, "id": self.id })
+    pub fn store(&self) -> &StoreName {
+        self.snapshot.store()
+    }
+
+    /// The version of its policies.
+    #[must_use]
+    pub fn version(&self) -> VersionNumber {
+        self.snapshot.version()
+    }
+
+    /// The entity type of our users; `User` where the store does not say.
+    #[must_use]
+    pub fn user_type(&self) -> &str {
+        self.snapshot.identity().user.as_deref().unwrap_or("User")
     }
 }
 
 /// A question, as it arrived. Entities and context are Cedar's JSON forms (authorize.md §1).
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// The store to ask; `None`: the configured default.
-    pub store: Option<StoreName>,
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
     /// Who.
-    pub principal: Value,
+    pub principal: &'a RawValue,
     /// Does what.
-    pub action: Value,
+    pub action: &'a RawValue,
     /// To what.
-    pub resource: Value,
+    pub resource: &'a RawValue,
     /// Under which circumstances.
-    pub context: Option<Value>,
-    /// Entities for this request only, laid over the stored ones.
-    pub entities: Vec<Value>,
+    pub context: Option<&'a RawValue>,
+    /// An array of entities for this request only, laid over the stored ones.
+    pub entities: Option<&'a RawValue>,
     /// Whether to say why.
     pub explain: bool,
     /// What the server itself knows of the request.
-    pub server: ServerContext,
+    pub server: &'a ServerContext,
 }
 
-/// A decision with everything that names it.
+/// A decision with everything that names it. Store and version are those of the [`Pinned`] that was asked.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Its id.
     pub decision_id: DecisionId,
-    /// The store that decided.
-    pub store: StoreName,
-    /// The version that decided.
-    pub version: VersionNumber,
     /// The decision and its policies.
     pub verdict: Verdict,
     /// Why, if it was asked.
@@ -66,16 +84,16 @@ pub struct Answer {
 }
 
 /// A question of our own API to the `system` store.
-#[derive(Debug, Clone)]
-pub struct Guarded {
+#[derive(Debug, Clone, Copy)]
+pub struct Guarded<'a> {
     /// Who.
-    pub principal: EntityRef,
+    pub principal: (&'a str, &'a str),
     /// An action of the system store.
     pub action: &'static str,
     /// To what.
-    pub resource: EntityRef,
+    pub resource: (&'a str, &'a str),
     /// What the server knows of the request.
-    pub server: ServerContext,
+    pub server: &'a ServerContext,
 }
 
 /// Whether our own API may go on.

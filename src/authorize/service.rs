@@ -2,18 +2,21 @@
 
 use std::{sync::Arc, time::Instant};
 
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
-use super::{Answer, Ask, AuthorizeError, Guarded, Permission, Sampling, identity};
+use super::{
+    Answer, Ask, AuthorizeError, Guarded, Permission, Pinned, Sampling,
+    identity::{IdentityCache, Named},
+    verify::FullWalk,
+};
 use crate::{
     base::{Clock, DecisionId, Entropy, TenantId},
+    entities::EntityService,
     policy::{
-        EntitySlice, Layers, PolicyService, QueryProblem, QueryProblemKind, RequestParts, ServerContext,
-        Snapshot, StoreName, decide, explain,
+        Entity, EntitySlice, Layers, PolicyService, Query, RequestParts, StoreName, Verdict, decide, explain,
     },
-    roles::RoleService,
     telemetry::metrics::{Metrics, Outcome},
-    users::UserService,
 };
 
 /// The policy decision point.
@@ -21,10 +24,10 @@ use crate::{
 pub struct AuthorizeService {
     /// The policy stores and their active versions.
     pub policies: Arc<PolicyService>,
-    /// Users, as entities.
-    pub users: UserService,
-    /// Roles, as their parents.
-    pub roles: RoleService,
+    /// What applications pushed.
+    pub entities: Arc<EntityService>,
+    /// Users and roles, as entities.
+    pub identity: Arc<IdentityCache>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Which decisions are made twice.
@@ -35,111 +38,177 @@ pub struct AuthorizeService {
     pub entropy: Arc<dyn Entropy>,
     /// The store of a question that names none.
     pub default_store: StoreName,
+    /// Turns of work that takes milliseconds.
+    pub aside: Semaphore,
+}
+
+/// A verdict, and what is still to be done with it away from the threads that answer requests.
+pub(super) struct Decided {
+    pub(super) verdict: Verdict,
+    walk: Option<FullWalk>,
+    /// All that the explanation looks at.
+    slice: Option<EntitySlice<'static>>,
 }
 
 impl AuthorizeService {
+    /// A store as it is now. Load it once a request, or once a batch.
+    ///
+    /// Errors: `UnknownStore`, `NoActiveVersion`, `Storage`.
+    pub async fn pin(&self, store: &StoreName) -> Result<Pinned, AuthorizeError> {
+        if let Some(snapshot) = self.policies.live().snapshot(store) {
+            return Ok(Pinned { snapshot, entities: self.entities.table(store) });
+        }
+        match self.policies.exists(store).await {
+            // A name that a caller made up is no label of a metric.
+            Ok(false) => Err(AuthorizeError::UnknownStore(store.to_string())),
+            exists => {
+                self.metrics.undecided(store.as_str());
+                exists?;
+                Err(AuthorizeError::NoActiveVersion(store.to_string()))
+            }
+        }
+    }
+
     /// Decides a question; identity is read in `tenant`.
     ///
-    /// Errors: [`AuthorizeError`]: unknown store, no active version, a question that does not fit the
-    /// schema, or an outage. None of them is an allow.
+    /// Errors: [`AuthorizeError`]: a question that does not fit the schema, or an outage. None of them is an
+    /// allow.
     /// Source: authorize.md §1.
-    pub async fn check(&self, tenant: TenantId, ask: Ask) -> Result<Answer, AuthorizeError> {
-        let store = ask.store.clone().unwrap_or_else(|| self.default_store.clone());
+    pub async fn check(
+        &self,
+        tenant: TenantId,
+        pinned: &Pinned,
+        ask: Ask<'_>,
+    ) -> Result<Answer, AuthorizeError> {
         let started = Instant::now();
-        let answered = self.answer(tenant, store.clone(), ask).await;
-        match &answered {
-            Ok(answer) => {
-                let outcome = Outcome::of(answer.verdict.allow);
-                let candidates = answer.verdict.candidates;
-                self.metrics.decided(store.as_str(), outcome, started.elapsed(), candidates);
-            }
-            Err(AuthorizeError::UnknownStore(_)) => {} // a name that a caller made up is no label
-            Err(_) => self.metrics.undecided(store.as_str()),
-        }
+        let answered = self.answer(tenant, pinned, ask).await;
+        self.count(pinned, answered.as_ref().map(|answer| &answer.verdict).ok(), started);
         answered
     }
 
-    async fn answer(&self, tenant: TenantId, store: StoreName, ask: Ask) -> Result<Answer, AuthorizeError> {
-        let snapshot = self.snapshot(&store).await?;
-        let (principal, action, resource) = (raw(&ask.principal)?, raw(&ask.action)?, raw(&ask.resource)?);
-        let context = ask.context.as_ref().map(raw).transpose()?;
-        let parts = RequestParts {
-            principal: &principal,
-            action: &action,
-            resource: &resource,
-            context: context.as_deref(),
-        };
-        let server = ServerContext { now: Some(self.clock.now()), ..ask.server.clone() };
-        let query = snapshot.query(parts, &server)?;
-        let identity = identity::records(&self.users, &self.roles, tenant, snapshot.identity(), &ask).await?;
-        let entities = identity.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
-        let identity: Vec<_> = entities.collect::<Result<_, _>>()?;
-        let inline = raw(&Value::Array(ask.entities))?;
-        let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
-        let slice = EntitySlice::new(&snapshot, layers)?;
-        let mut verdict = decide(&snapshot, &query, &slice);
-        let walk = self.full_walk(&snapshot, &query, &slice)?;
-        let owned = if ask.explain { Some(slice.owned(&snapshot, &query)?) } else { None };
+    async fn answer(
+        &self,
+        tenant: TenantId,
+        pinned: &Pinned,
+        ask: Ask<'_>,
+    ) -> Result<Answer, AuthorizeError> {
+        let snapshot = &pinned.snapshot;
+        let query = snapshot.query(ask.parts(), ask.server)?;
+        let named = Named::in_texts(ask.texts(), snapshot.identity());
+        let identity = self.identity.entities(snapshot, tenant, &named).await?;
+        let decided = self.decide_once(pinned, &query, &identity, ask.entities, ask.explain)?;
+        self.finish(pinned, query, decided).await
+    }
+
+    /// Does what is still to be done with a verdict, and gives it its id.
+    pub(super) async fn finish(
+        &self,
+        pinned: &Pinned,
+        query: Query,
+        decided: Decided,
+    ) -> Result<Answer, AuthorizeError> {
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
-        let version = snapshot.version();
-        drop(slice);
+        let Decided { mut verdict, walk, slice } = decided;
         if let Some(walk) = walk {
             verdict = self.settle(verdict, walk).await;
         }
-        let explanation = if let Some(slice) = owned {
-            let verdict = verdict.clone();
+        let explanation = if let Some(slice) = slice {
+            let (snapshot, verdict) = (Arc::clone(&pinned.snapshot), verdict.clone());
             // It may look at every policy of the store: not on a thread that answers requests.
             tokio::task::spawn_blocking(move || explain(&snapshot, &query, &slice, &verdict)).await.ok()
         } else {
             None
         };
-        Ok(Answer { decision_id, store, version, verdict, explanation })
+        Ok(Answer { decision_id, verdict, explanation })
     }
 
-    /// The entity type of our users in a store; `User` where the store does not say.
-    #[must_use]
-    pub fn user_type(&self, store: &StoreName) -> String {
-        let snapshot = self.policies.live().snapshot(store);
-        snapshot.and_then(|snapshot| snapshot.identity().user.clone()).unwrap_or_else(|| "User".to_owned())
+    /// One decision, without waiting for anything.
+    fn decide_once(
+        &self,
+        pinned: &Pinned,
+        query: &Query,
+        identity: &[Arc<Entity>],
+        inline: Option<&RawValue>,
+        explain: bool,
+    ) -> Result<Decided, AuthorizeError> {
+        let layers = Layers { identity, stored: pinned.entities.as_ref(), inline };
+        let slice = EntitySlice::new(&pinned.snapshot, layers)?;
+        self.decide_on(pinned, query, &slice, explain)
     }
 
-    async fn snapshot(&self, store: &StoreName) -> Result<Arc<Snapshot>, AuthorizeError> {
-        match self.policies.live().snapshot(store) {
-            Some(snapshot) => Ok(snapshot),
-            None if self.policies.exists(store).await? => {
-                Err(AuthorizeError::NoActiveVersion(store.to_string()))
-            }
-            None => Err(AuthorizeError::UnknownStore(store.to_string())),
-        }
+    /// One decision on a slice that is there.
+    pub(super) fn decide_on(
+        &self,
+        pinned: &Pinned,
+        query: &Query,
+        slice: &EntitySlice<'_>,
+        explain: bool,
+    ) -> Result<Decided, AuthorizeError> {
+        let snapshot = &pinned.snapshot;
+        let verdict = decide(snapshot, query, slice);
+        let walk = self.full_walk(snapshot, query, slice)?;
+        let slice = if explain { Some(slice.owned(snapshot, query)?) } else { None };
+        Ok(Decided { verdict, walk, slice })
     }
 
     /// Decides whether our own API may go on, by the `system` store.
     ///
-    /// Errors: as [`AuthorizeService::check`].
+    /// Errors: as [`AuthorizeService::pin`] and [`AuthorizeService::check`].
     /// Source: authorize.md §4.
-    pub async fn guard(&self, tenant: TenantId, guarded: Guarded) -> Result<Permission, AuthorizeError> {
-        let ask = Ask {
-            store: Some(StoreName::system()),
-            principal: guarded.principal.to_value(),
-            action: Value::from(guarded.action),
-            resource: guarded.resource.to_value(),
-            context: None,
-            entities: Vec::new(),
-            explain: false,
-            server: guarded.server,
-        };
-        let answer = self.check(tenant, ask).await?;
+    pub async fn guard(&self, tenant: TenantId, guarded: Guarded<'_>) -> Result<Permission, AuthorizeError> {
+        let pinned = self.pin(&StoreName::system()).await?;
+        let started = Instant::now();
+        let decided = self.guarded(tenant, &pinned, guarded).await;
+        self.count(&pinned, decided.as_ref().ok(), started);
+        let verdict = decided?;
+        let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         tracing::debug!(
-            decision_id = %answer.decision_id, action = guarded.action, allow = answer.verdict.allow,
-            policy_version = answer.version.0, "own api guarded",
+            %decision_id, action = guarded.action, allow = verdict.allow, policy_version = pinned.version().0,
+            "own api guarded",
         );
-        Ok(Permission { allow: answer.verdict.allow, decision_id: answer.decision_id })
+        Ok(Permission { allow: verdict.allow, decision_id })
+    }
+
+    async fn guarded(
+        &self,
+        tenant: TenantId,
+        pinned: &Pinned,
+        guarded: Guarded<'_>,
+    ) -> Result<Verdict, AuthorizeError> {
+        let snapshot = &pinned.snapshot;
+        let Guarded { principal, action, resource, server } = guarded;
+        let query = snapshot.query_named(principal, action, resource, server)?;
+        let named = Named::of([principal, resource], snapshot.identity());
+        let identity = self.identity.entities(snapshot, tenant, &named).await?;
+        let Decided { verdict, walk, .. } = self.decide_once(pinned, &query, &identity, None, false)?;
+        match walk {
+            Some(walk) => Ok(self.settle(verdict, walk).await),
+            None => Ok(verdict),
+        }
+    }
+
+    /// Counts a decision, or that there was none.
+    pub(super) fn count(&self, pinned: &Pinned, verdict: Option<&Verdict>, started: Instant) {
+        let store = pinned.store().as_str();
+        match verdict {
+            Some(verdict) => {
+                let outcome = Outcome::of(verdict.allow);
+                self.metrics.decided(store, outcome, started.elapsed(), verdict.candidates);
+            }
+            None => self.metrics.undecided(store),
+        }
     }
 }
 
-fn raw(value: &Value) -> Result<Box<RawValue>, AuthorizeError> {
-    serde_json::value::to_raw_value(value).map_err(|error| {
-        let (pointer, kind) = (String::new(), QueryProblemKind::Malformed);
-        AuthorizeError::Query(QueryProblem { pointer, kind, message: error.to_string() })
-    })
+impl<'a> Ask<'a> {
+    pub(super) fn parts(&self) -> RequestParts<'a> {
+        let Self { principal, action, resource, context, .. } = *self;
+        RequestParts { principal, action, resource, context }
+    }
+
+    /// Where users may be named.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let given = [Some(self.principal), Some(self.resource), self.context, self.entities];
+        given.into_iter().flatten().map(RawValue::get)
+    }
 }

@@ -19,9 +19,13 @@
 //! - A slow subscriber never holds up a publisher: it loses messages and is told by a `Gap`.
 //! - Nothing arrives from other nodes unless [`Bus::run`] runs.
 //!
+//! [`IdentityNews`] is the one consumer that lives here: users, roles and sign-up tell it, decisions read it,
+//! and none of them may import another for that.
+//!
 //! `LISTEN` needs a session: do not put a transaction-pooling proxy between a node and Postgres.
 
 mod error;
+mod identity;
 mod link;
 mod local;
 mod model;
@@ -29,6 +33,7 @@ mod postgres;
 mod redis;
 
 pub use error::BusError;
+pub use identity::{IdentityNews, Stamp};
 pub use local::{Local, Subscription};
 pub use model::{Bus, Event, MAX_PAYLOAD_BYTES, Topic};
 pub use postgres::Postgres;

@@ -18,20 +18,23 @@ pub enum Topic {
     Revocation,
     /// A policy store has another active version.
     Policy,
+    /// A user or a role is not what it was.
+    Identity,
     /// The pushed entities of a policy store were written.
     Entities,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 3] = [Self::Revocation, Self::Policy, Self::Entities];
+    pub const ALL: [Self; 4] = [Self::Revocation, Self::Policy, Self::Identity, Self::Entities];
 
-    /// Its name in channel names: `rev`, `policy` or `entities`.
+    /// Its name in channel names: `rev`, `policy`, `identity` or `entities`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Revocation => "rev",
             Self::Policy => "policy",
+            Self::Identity => "identity",
             Self::Entities => "entities",
         }
     }

@@ -84,6 +84,7 @@ fn channel(topic: Topic) -> &'static str {
     match topic {
         Topic::Revocation => "bailiwick_rev",
         Topic::Policy => "bailiwick_policy",
+        Topic::Identity => "bailiwick_identity",
         Topic::Entities => "bailiwick_entities",
     }
 }

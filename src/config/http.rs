@@ -26,6 +26,8 @@ section! {
         body_limit_bytes: usize = 64 * 1024,
         /// Largest body of `/v1/authorize`, bytes.
         large_body_limit_bytes: usize = 1024 * 1024,
+        /// Questions of one `/v1/authorize/batch`, at most.
+        batch_limit: usize = 1000,
         /// Largest body that publishes a policy version, bytes.
         bundle_limit_bytes: usize = 32 * 1024 * 1024,
         /// Largest body that replaces all entities of a store, bytes.

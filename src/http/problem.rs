@@ -133,6 +133,16 @@ impl Problem {
         self.0.code
     }
 
+    /// What is wrong with the request, place by place.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// What happened this time, for the caller.
+    pub fn said(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// The cause with its chain, for the log.
     pub fn cause_chain(&self) -> Option<String> {
         let mut next: Option<&dyn Error> = Some(self.0.cause.as_deref()?);

@@ -51,7 +51,7 @@ mod versions;
 mod watch;
 
 pub use bundle::{Bundle, BundleError};
-pub use cedar_policy::EntityUid;
+pub use cedar_policy::{Entity, EntityUid};
 pub use compile::{Compiled, compile};
 pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{

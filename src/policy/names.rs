@@ -13,8 +13,8 @@ use cedar_policy::EntityUid;
 
 use super::{
     engine::{
+        EntityShape, RecordShape, Shape,
         cedar::{Entity, EntityType, OpenTag, Uid, ValidatorEntityTypeKind},
-        values::{EntityShape, RecordShape, Shape},
     },
     query::{SERVER_CONTEXT, ServerShape},
     snapshot::Parts,

@@ -10,10 +10,12 @@
 //! INVARIANT: built-in roles stay, and so does a role that is bound or inherited.
 
 mod error;
+mod hierarchy;
 mod model;
 mod service;
 mod store;
 
 pub use error::RoleError;
+pub use hierarchy::Hierarchy;
 pub use model::{Binding, Granted, NewRole, Role, RoleName, RoleNameError, SUPER_ADMIN};
 pub use service::RoleService;

@@ -1,33 +1,34 @@
 //! Use cases around roles.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Binding, Granted, NewRole, Role, RoleError, RoleName, SUPER_ADMIN, store};
+use super::{
+    Binding, Granted, Hierarchy, NewRole, Role, RoleError, RoleName, SUPER_ADMIN, hierarchy::MAX_DEPTH, store,
+};
 use crate::{
     audit::{self, Actor},
     base::{Clock, Cursor, Entropy, Limit, Page, RoleBindingId, TenantId, UserId},
+    bus::IdentityNews,
     storage::{Db, Fault, Result, Run, Tx},
     write_tx,
 };
-
-/// Longest chain of roles, the role itself included.
-const MAX_DEPTH: usize = 16;
 
 /// Makes, removes, grants and revokes roles. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RoleService {
     db: Db,
+    news: Arc<IdentityNews>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl RoleService {
-    /// The service over a database.
+    /// The service over a database; it tells `news` what it changed.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { db, clock, entropy }
+    pub fn new(db: Db, news: Arc<IdentityNews>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { db, news, clock, entropy }
     }
 
     /// All roles of a tenant, by name.
@@ -53,14 +54,14 @@ impl RoleService {
         if new.inherits.as_ref() == Some(&new.name) {
             return Err(RoleError::Cycle);
         }
-        write_tx!(self.db, "roles.create", |tx| -> Result<Role, RoleError> {
+        let made = write_tx!(self.db, "roles.create", |tx| -> Result<Role, RoleError> {
             let now = self.clock.now();
             if let Some(parent) = &new.inherits {
-                let roles = by_name(store::list(tx, tenant).await?);
-                if !roles.contains_key(parent.as_str()) {
+                let roles = Hierarchy::of(store::list(tx, tenant).await?);
+                if roles.get(parent.as_str()).is_none() {
                     return Err(RoleError::NotFound);
                 }
-                if chain(&roles, parent.as_str()).len() >= MAX_DEPTH {
+                if roles.chain(parent.as_str()).count() >= MAX_DEPTH {
                     return Err(RoleError::TooDeep);
                 }
             }
@@ -71,7 +72,9 @@ impl RoleService {
             let entry = actor.does(tenant, "role_created", name, json!({ "inherits": inherits }));
             audit::record(tx, now, &*self.entropy, entry).await?;
             store::by_name(tx, tenant, name).await?.ok_or(RoleError::NotFound)
-        })
+        })?;
+        self.news.tell(tenant, None).await;
+        Ok(made)
     }
 
     /// Removes a role that nobody has and none inherits, with its audit record.
@@ -92,7 +95,9 @@ impl RoleService {
             }
             let entry = actor.does(tenant, "role_deleted", name, json!({}));
             Ok(audit::record(tx, self.clock.now(), &*self.entropy, entry).await?)
-        })
+        })?;
+        self.news.tell(tenant, None).await;
+        Ok(())
     }
 
     /// A page of the bindings of a tenant, or of one user, in the order in which they were made.
@@ -127,12 +132,14 @@ impl RoleService {
         role: &RoleName,
         actor: Actor<'_>,
     ) -> Result<Granted, RoleError> {
-        write_tx!(self.db, "roles.grant", |tx| -> Result<Granted, RoleError> {
+        let granted = write_tx!(self.db, "roles.grant", |tx| -> Result<Granted, RoleError> {
             self.grant_in(tx, tenant, user, role.as_str(), actor).await
-        })
+        })?;
+        self.news.tell(tenant, Some(user)).await;
+        Ok(granted)
     }
 
-    /// [`RoleService::grant`] inside a transaction of the caller's.
+    /// [`RoleService::grant`] inside a transaction of the caller's, who tells the news after the commit.
     ///
     /// Errors: as there.
     pub async fn grant_in(
@@ -191,7 +198,9 @@ impl RoleService {
             let subject = user.to_string();
             let entry = actor.does(tenant, "role_revoked", &subject, json!({ "role": role }));
             Ok(audit::record(tx, self.clock.now(), &*self.entropy, entry).await?)
-        })
+        })?;
+        self.news.tell(tenant, Some(user)).await;
+        Ok(())
     }
 
     /// The names of the roles granted to a user, without what they inherit, by name.
@@ -209,11 +218,8 @@ impl RoleService {
         if granted.is_empty() {
             return Ok(Vec::new());
         }
-        let roles = by_name(store::list(&mut &self.db, tenant).await?);
-        let mut closure: Vec<&Role> = granted.iter().flat_map(|name| chain(&roles, name)).collect();
-        closure.sort_by(|left, right| left.name.cmp(&right.name));
-        closure.dedup_by(|left, right| left.name == right.name);
-        Ok(closure.into_iter().cloned().collect())
+        let roles = Hierarchy::of(store::list(&mut &self.db, tenant).await?);
+        Ok(roles.closure(&granted).into_iter().cloned().collect())
     }
 
     /// Whether an active user of the tenant has `super_admin`.
@@ -222,15 +228,4 @@ impl RoleService {
     pub async fn has_super_admin(&self, run: &mut dyn Run, tenant: TenantId) -> Result<bool> {
         Ok(store::count_super_admins(run, tenant).await? > 0)
     }
-}
-
-fn by_name(roles: Vec<Role>) -> HashMap<String, Role> {
-    roles.into_iter().map(|role| (role.name.clone(), role)).collect()
-}
-
-/// The role `name` and what it inherits, nearest first. Ends even where the stored chain does not.
-fn chain<'r>(roles: &'r HashMap<String, Role>, name: &str) -> Vec<&'r Role> {
-    std::iter::successors(roles.get(name), |role| roles.get(role.inherits.as_deref()?))
-        .take(MAX_DEPTH)
-        .collect()
 }

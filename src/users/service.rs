@@ -8,6 +8,7 @@ use super::{Credentials, NewUser, Phc, User, UserError, UserStatus, store};
 use crate::{
     audit::{self, Actor},
     base::{Clock, Entropy, TenantId, UserId},
+    bus::IdentityNews,
     storage::{Db, Result, Tx},
     write_tx,
 };
@@ -16,15 +17,16 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct UserService {
     db: Db,
+    news: Arc<IdentityNews>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl UserService {
-    /// The service over a database.
+    /// The service over a database; it tells `news` what it changed.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { db, clock, entropy }
+    pub fn new(db: Db, news: Arc<IdentityNews>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { db, news, clock, entropy }
     }
 
     /// The user with this id, if the tenant has one.
@@ -38,12 +40,20 @@ impl UserService {
     ///
     /// Errors: `EmailTaken`, `UsernameTaken`, `Storage`, `Entropy`.
     pub async fn create(&self, tenant: TenantId, new: &NewUser, actor: Actor<'_>) -> Result<User, UserError> {
-        write_tx!(self.db, "users.create", |tx| -> Result<User, UserError> {
+        let made = write_tx!(self.db, "users.create", |tx| -> Result<User, UserError> {
             self.create_in(tx, tenant, new, actor).await
-        })
+        })?;
+        self.changed(tenant, made.id).await;
+        Ok(made)
     }
 
-    /// [`UserService::create`] inside a transaction of the caller's.
+    /// Makes a committed change of a user, or of their roles, known to this node and then to the others:
+    /// after a transaction with `…_in`, before its outcome is answered.
+    pub async fn changed(&self, tenant: TenantId, id: UserId) {
+        self.news.tell(tenant, Some(id)).await;
+    }
+
+    /// [`UserService::create`] inside a transaction of the caller's, who calls [`UserService::changed`].
     ///
     /// Errors: as there.
     pub async fn create_in(
@@ -112,7 +122,7 @@ impl UserService {
     }
 
     /// Sets whether the user may sign in, with its audit record. Tokens that are out are not the concern of
-    /// this: `authn` ends them in the same transaction.
+    /// this: `authn` ends them in the same transaction, and calls [`UserService::changed`] after it.
     ///
     /// Errors: `NotFound`, `Storage`, `Entropy`.
     pub async fn set_status_in(

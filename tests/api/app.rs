@@ -144,6 +144,13 @@ impl TestApp {
         self.second_node_with(|_| ()).await
     }
 
+    /// A second node on the same data, and its clock.
+    pub(crate) async fn node_with_clock(&self) -> (AppState, Routers, Arc<ManualClock>) {
+        let (app, clock) = start(&self.config, self.clock.now(), None).await;
+        let routers = bailiwick::http::routers(&app);
+        (app, routers, clock)
+    }
+
     /// A second node on the same data with another configuration.
     pub(crate) async fn second_node_with(&self, change: impl FnOnce(&mut Config)) -> (AppState, Routers) {
         let mut config = self.config.clone();

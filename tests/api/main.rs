@@ -17,9 +17,11 @@ mod forge;
 mod auth;
 mod authorize;
 mod bad_input;
+mod batch;
 #[cfg(feature = "enforce")]
 mod enforce;
 mod health;
+mod identity;
 mod journeys;
 mod keys;
 mod logs;

@@ -9,7 +9,7 @@ use bailiwick::{
         Registration, SignedIn, UserCaller,
     },
     base::{Clock, Entropy, Limit, ManualClock, MasterKey, OsEntropy, TenantId},
-    bus::Bus,
+    bus::{Bus, IdentityNews},
     config::{PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig},
     kv::Kv,
     roles::RoleService,
@@ -66,8 +66,9 @@ impl World {
         let (db, master) = (self.test.db.clone(), MasterKey::new([5; 32]));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let users = UserService::new(db.clone(), Arc::clone(&clock), Arc::clone(&entropy));
-        let roles = RoleService::new(db.clone(), Arc::clone(&clock), Arc::clone(&entropy));
+        let news = Arc::new(IdentityNews::new(bus.clone()));
+        let users = UserService::new(db.clone(), Arc::clone(&news), Arc::clone(&clock), Arc::clone(&entropy));
+        let roles = RoleService::new(db.clone(), Arc::clone(&news), Arc::clone(&clock), Arc::clone(&entropy));
         let tokens =
             TokenService::start(db.clone(), &master, settings(), Arc::clone(&clock), Arc::clone(&entropy))
                 .await;
@@ -91,6 +92,7 @@ impl World {
             tokens: Arc::new(tokens.unwrap()),
             passwords: Arc::clone(&pool),
             rules: PasswordRules::new(&passwords),
+            metrics: Arc::default(),
             registration,
             clock,
             entropy,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bailiwick::{
     audit::{self, Actor},
     base::{Clock, Limit, ManualClock, Millis, OsEntropy, TenantId, UserId},
+    bus::{Bus, IdentityNews},
     roles::{NewRole, RoleError, RoleName, RoleService},
     users::UserStatus,
 };
@@ -20,7 +21,8 @@ const TENANT: TenantId = TenantId::DEFAULT;
 
 fn service(test: &TestDb) -> RoleService {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Millis(1_000)));
-    RoleService::new(test.db.clone(), clock, Arc::new(OsEntropy))
+    let news = Arc::new(IdentityNews::new(Bus::local()));
+    RoleService::new(test.db.clone(), news, clock, Arc::new(OsEntropy))
 }
 
 fn name(text: &str) -> RoleName {

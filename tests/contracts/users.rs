@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bailiwick::{
     audit::{self, Actor},
     base::{Limit, ManualClock, Millis, OsEntropy, TenantId, UserId},
+    bus::{Bus, IdentityNews},
     storage::StorageError,
     users::{DisplayName, NewUser, Phc, UserError, UserService, UserStatus},
     write_tx,
@@ -24,7 +25,8 @@ pub(crate) fn new_user(email: &str, username: Option<&str>) -> NewUser {
 }
 
 pub(crate) fn service(test: &TestDb) -> UserService {
-    UserService::new(test.db.clone(), Arc::new(ManualClock::at(Millis(1_000))), Arc::new(OsEntropy))
+    let news = Arc::new(IdentityNews::new(Bus::local()));
+    UserService::new(test.db.clone(), news, Arc::new(ManualClock::at(Millis(1_000))), Arc::new(OsEntropy))
 }
 
 const CLI: Actor<'static> = Actor { name: "cli", request_id: None };

@@ -3,38 +3,39 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{
-        HeaderMap,
+        HeaderMap, HeaderValue,
         header::{ORIGIN, USER_AGENT},
         request::Parts,
     },
 };
 use ipnet::IpNet;
 
-use crate::{authn::UserCaller, http::state::AppState, policy::ServerContext, sessions::ClientInfo};
+use crate::{
+    authn::UserCaller, base::Millis, http::state::AppState, policy::ServerContext, sessions::ClientInfo,
+};
 
 /// Most addresses of `X-Forwarded-For` that are looked at.
 const MAX_HOPS: usize = 16;
 
 /// The id of this request, put there by the outermost middleware.
 #[derive(Debug, Clone)]
-pub struct RequestTag(pub String);
+pub struct RequestTag(pub Arc<str>);
 
 /// The client of this request.
 #[derive(Debug, Clone, Default)]
 pub struct Client {
     /// Its address: the peer, or behind trusted proxies the first address that is not one of them.
     pub ip: Option<IpAddr>,
-    /// `User-Agent`, cut at 512 characters.
-    pub user_agent: Option<String>,
-    /// `Origin`.
-    pub origin: Option<String>,
     /// The id of the request.
-    pub request_id: String,
+    pub request_id: Arc<str>,
+    user_agent: Option<HeaderValue>,
+    origin: Option<HeaderValue>,
 }
 
 impl Client {
@@ -43,22 +44,22 @@ impl Client {
         let cut = |text: String, most: usize| text.chars().take(most).collect();
         ClientInfo {
             ip: self.ip,
-            user_agent: self.user_agent.clone(),
+            user_agent: text(self.user_agent.as_ref()).map(|agent| agent.chars().take(512).collect()),
             device_name: device.0.map(|name| cut(name, 100)),
             device_platform: device.1.map(|platform| cut(platform, 32)),
         }
     }
 
-    /// What the server knows of a request, for `context.bailiwick` (authorize.md §3).
-    pub fn server_context(&self, user: Option<&UserCaller>) -> ServerContext {
+    /// What the server knows of a request at `now`, for `context.bailiwick` (authorize.md §3).
+    pub fn server_context(&self, user: Option<&UserCaller>, now: Millis) -> ServerContext {
         ServerContext {
-            now: None,
+            now: Some(now),
             ip: self.ip,
             amr: user.map(|user| user.amr.clone()),
             auth_time: user.map(|user| user.auth_time),
             session_id: user.map(|user| user.session_id.to_string()),
             client_id: user.map(|user| user.claims.client_id.clone()),
-            origin: self.origin.clone(),
+            origin: text(self.origin.as_ref()).map(ToOwned::to_owned),
         }
     }
 }
@@ -68,14 +69,21 @@ impl FromRequestParts<AppState> for Client {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         Ok(Self {
             ip: peer.map(|peer| client_ip(peer, &parts.headers, &app.config.server.trusted_proxies)),
-            user_agent: text(USER_AGENT).map(|agent| agent.chars().take(512).collect()),
-            origin: text(ORIGIN).map(ToOwned::to_owned),
-            request_id: parts.extensions.get::<RequestTag>().map(|tag| tag.0.clone()).unwrap_or_default(),
+            request_id: parts
+                .extensions
+                .get::<RequestTag>()
+                .map(|tag| Arc::clone(&tag.0))
+                .unwrap_or_default(),
+            user_agent: parts.headers.get(USER_AGENT).cloned(),
+            origin: parts.headers.get(ORIGIN).cloned(),
         })
     }
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| value.to_str().ok())
 }
 
 /// Whether `peer` is one of the trusted proxies.
@@ -87,6 +95,9 @@ pub(in crate::http) fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
 /// plain address ends the walk at the last address that was believed.
 fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
+    if !is_trusted(client, trusted) {
+        return client;
+    }
     let mut lines = Vec::new();
     for line in headers.get_all("x-forwarded-for") {
         lines.push(line.to_str().unwrap_or("?"));

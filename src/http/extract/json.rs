@@ -5,7 +5,7 @@ use std::{fmt::Display, str::FromStr, time::Duration};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
-    http::{HeaderMap, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -20,6 +20,9 @@ use crate::http::{
     state::AppState,
 };
 
+/// Room for most answers, bytes.
+const ANSWER_BYTES: usize = 512;
+
 /// A body under the ordinary limit; also the form of JSON answers.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
@@ -28,16 +31,41 @@ pub struct Json<T>(pub T);
 #[derive(Debug)]
 pub struct LargeJson<T>(pub T);
 
+/// A body under the limit of decisions, for who reads it without copying.
+pub struct LargeBody(Bytes);
+
+/// A JSON answer that was written from borrowed data.
+#[derive(Debug)]
+pub struct Written(Vec<u8>);
+
 /// A body under the limit of published bundles.
 #[derive(Debug)]
 pub struct BundleJson<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
-            Err(error) => Problem::new(Code::InternalError).cause(error).into_response(),
+        Written::of(&self.0).into_response()
+    }
+}
+
+impl Written {
+    /// Writes `answer`.
+    ///
+    /// Errors: `internal_error` when it has no JSON form.
+    pub fn of(answer: &impl Serialize) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(ANSWER_BYTES);
+        match serde_json::to_writer(&mut bytes, answer) {
+            Ok(()) => Ok(Self(bytes)),
+            Err(error) => Err(Problem::new(Code::InternalError).cause(error)),
         }
+    }
+}
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.0));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 }
 
@@ -54,8 +82,39 @@ impl<T: DeserializeOwned> FromRequest<AppState> for LargeJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        let bytes = read(request, app, app.config.server.large_body_limit_bytes).await?;
-        parse(&bytes).map(Self)
+        parse(LargeBody::from_request(request, app).await?.bytes()).map(Self)
+    }
+}
+
+impl FromRequest<AppState> for LargeBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self> {
+        read(request, app, app.config.server.large_body_limit_bytes).await.map(Self)
+    }
+}
+
+impl LargeBody {
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What is wrong with the body, which is no `T`. Slow: it reads the body again, to name the field.
+    pub fn problem<T: DeserializeOwned>(&self) -> Problem {
+        problem_of::<T>(&self.0)
+    }
+}
+
+/// What is wrong with a JSON text that is no `T`. Slow, as [`LargeBody::problem`].
+pub fn problem_of<T: DeserializeOwned>(json: &[u8]) -> Problem {
+    let unknown = || Problem::new(Code::MalformedJson).detail("the JSON text cannot be read");
+    parse::<T>(json).err().unwrap_or_else(unknown)
+}
+
+impl std::fmt::Debug for LargeBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LargeBody({} bytes)", self.0.len()) // there may be a token in it
     }
 }
 

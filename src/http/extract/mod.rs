@@ -11,7 +11,7 @@ mod query;
 
 pub(super) use client::is_trusted;
 pub use client::{Client, RequestTag};
-pub use json::{BundleJson, Json, LargeJson, field};
+pub use json::{BundleJson, Json, LargeBody, LargeJson, Written, field, problem_of};
 pub use path::Path;
 pub use permit::{Authenticated, OpenPermit, Permit};
 pub use query::{PageQuery, Query};

@@ -21,6 +21,7 @@ use crate::{
         problem::{Problem, Result},
         state::AppState,
     },
+    policy::ServerContext,
 };
 
 /// A caller whose credentials are good, before anything was permitted. For the operations whose
@@ -31,6 +32,8 @@ pub struct Authenticated {
     pub user: Arc<UserCaller>,
     /// Where from.
     pub client: Client,
+    /// What the server knows of the request.
+    pub server: ServerContext,
 }
 
 /// Proof that the signed-in caller may do `A`.
@@ -40,7 +43,6 @@ pub struct Permit<A> {
     pub user: Arc<UserCaller>,
     /// Where from.
     pub client: Client,
-    name: String,
     action: PhantomData<A>,
 }
 
@@ -55,11 +57,16 @@ pub struct OpenPermit<A> {
 }
 
 impl Authenticated {
-    /// Asks the engine whether the caller may do `A` to `resource`.
+    /// Asks the engine whether the caller may do `A` to `resource`, a type and an id.
+    pub async fn may<A: Action>(&self, app: &AppState, resource: (&str, &str)) -> Result<()> {
+        ask::<A>(app, Some(&self.user), &self.server, resource).await
+    }
+
+    /// As [`Authenticated::may`], with a proof of it.
     pub async fn permit<A: Action>(&self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
+        self.may::<A>(app, (&resource.type_name, &resource.id)).await?;
         let (user, client) = (Arc::clone(&self.user), self.client.clone());
-        ask::<A>(app, Some(&user), &client, resource).await?;
-        Ok(Permit { name: user.user_id.to_string(), user, client, action: PhantomData })
+        Ok(Permit { user, client, action: PhantomData })
     }
 }
 
@@ -71,12 +78,13 @@ impl<A: Action> Permit<A> {
 
     /// The caller as the audit log names them.
     pub fn actor(&self) -> Actor<'_> {
-        Actor { name: &self.name, request_id: Some(&self.client.request_id) }
+        Actor { name: &self.user.name, request_id: Some(&self.client.request_id) }
     }
 
     /// Asks the engine whether the caller may do `A` to this `resource` too.
     pub async fn also(&self, app: &AppState, resource: EntityRef) -> Result<()> {
-        ask::<A>(app, Some(&self.user), &self.client, resource).await
+        let server = self.client.server_context(Some(&self.user), app.clock.now());
+        ask::<A>(app, Some(&self.user), &server, (&resource.type_name, &resource.id)).await
     }
 }
 
@@ -86,7 +94,10 @@ impl FromRequestParts<AppState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         match app.authn.identify(bearer(&parts.headers)?).await? {
-            Caller::User(user) => Ok(Self { user, client }),
+            Caller::User(user) => {
+                let server = client.server_context(Some(&user), app.clock.now());
+                Ok(Self { user, client, server })
+            }
             Caller::Anonymous => Err(Problem::new(Code::TokenMissing)),
         }
     }
@@ -99,7 +110,7 @@ impl<A: Action> FromRequestParts<AppState> for Permit<A> {
         let caller = Authenticated::from_request_parts(parts, app).await?;
         let resource = match A::RESOURCE {
             ResourceOf::Tenant => EntityRef::new("Tenant", caller.user.tenant_id.to_string()),
-            ResourceOf::Caller => EntityRef::new("User", caller.user.user_id.to_string()),
+            ResourceOf::Caller => EntityRef::new("User", &*caller.user.name),
             ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
         };
         caller.permit(app, resource).await
@@ -111,8 +122,8 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
-        let resource = EntityRef::new("Tenant", TenantId::DEFAULT.to_string());
-        ask::<A>(app, None, &client, resource).await?;
+        let server = client.server_context(None, app.clock.now());
+        ask::<A>(app, None, &server, ("Tenant", &TenantId::DEFAULT.to_string())).await?;
         // Credentials of another kind, such as a proxy's, are no reason to refuse who needs none.
         let bearer = bearer(&parts.headers).unwrap_or_default().map(SecretString::from);
         Ok(Self { client, bearer, action: PhantomData })
@@ -141,14 +152,13 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
 async fn ask<A: Action>(
     app: &AppState,
     user: Option<&UserCaller>,
-    client: &Client,
-    resource: EntityRef,
+    server: &ServerContext,
+    resource: (&str, &str),
 ) -> Result<()> {
     let (tenant, principal) = match user {
-        Some(user) => (user.tenant_id, EntityRef::new("User", user.user_id.to_string())),
-        None => (TenantId::DEFAULT, EntityRef::new("Anonymous", "anonymous")),
+        Some(user) => (user.tenant_id, ("User", &*user.name)),
+        None => (TenantId::DEFAULT, ("Anonymous", "anonymous")),
     };
-    let server = client.server_context(user);
     let guarded = Guarded { principal, action: A::NAME, resource, server };
     let decided = app.authorize.guard(tenant, guarded).await?;
     if decided.allow {

@@ -1,18 +1,15 @@
 //! The outermost layer: request id, problem bodies, and the one log line and the one count of a request.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    extract::{ConnectInfo, MatchedPath, Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument, info, info_span, warn};
 
+use super::{headers, record::Record};
 use crate::{
     base::RequestId,
     http::{
@@ -20,39 +17,47 @@ use crate::{
         problem::Problem,
         state::AppState,
     },
-    telemetry::metrics,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What the envelope of a listener knows.
+#[derive(Debug, Clone)]
+pub(super) struct Envelope {
+    pub(super) app: AppState,
+    /// Whether context headers are not believed.
+    pub(super) is_public: bool,
+    /// Whether callers come by HTTPS.
+    pub(super) is_https: bool,
+}
+
 /// Wraps a request: see the module.
-pub(super) async fn envelope(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
-    let trusted = is_from_trusted_peer(&app, &request);
-    let id = request_id(&app, &request, trusted);
-    request.extensions_mut().insert(RequestTag(id.clone()));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = info_span!("request", request_id = %id, %method, route = &*route);
-    let counted = metrics::Method::from(method.as_str());
+pub(super) async fn envelope(State(of): State<Envelope>, mut request: Request, next: Next) -> Response {
+    let app = &of.app;
+    let trusted = is_from_trusted_peer(app, &request);
+    let id = request_id(app, &request, trusted);
+    request.extensions_mut().insert(RequestTag(Arc::clone(&id)));
+    if of.is_public {
+        headers::strip_context(request.headers_mut());
+    }
+    let record = Record::begin(&request, &id);
     #[cfg(feature = "otel")]
     if trusted {
-        crate::telemetry::continue_trace(&span, request.headers());
+        crate::telemetry::continue_trace(record.span(), request.headers());
     }
-    let started = Instant::now();
 
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = record.inside(next.run(request)).await;
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
         let extra = std::mem::take(response.headers_mut());
-        response = problem.render(&path, &id);
+        response = problem.render(record.path(), &id);
         keep(response.headers_mut(), extra);
     }
+    headers::secure(response.headers_mut(), of.is_https);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let took = started.elapsed();
-    app.metrics.answered(&route, counted, response.status().as_u16(), took);
-    span.in_scope(|| log(&response, problem.as_ref(), took));
+    record.end(app, response.status(), problem.as_ref());
     response
 }
 
@@ -62,12 +67,12 @@ fn is_from_trusted_peer(app: &AppState, request: &Request) -> bool {
 }
 
 /// A caller's own id is kept when a trusted proxy forwards it and it is harmless (R83).
-fn request_id(app: &AppState, request: &Request, trusted: bool) -> String {
+fn request_id(app: &AppState, request: &Request, trusted: bool) -> Arc<str> {
     let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     match sent {
-        Some(id) if trusted && is_harmless(id) => id.to_owned(),
+        Some(id) if trusted && is_harmless(id) => id.into(),
         _ => RequestId::new(app.clock.now(), &*app.entropy)
-            .map_or_else(|_| "req_unknown".to_owned(), |id| id.to_string()),
+            .map_or_else(|_| "req_unknown".into(), |id| id.to_string().into()),
     }
 }
 
@@ -82,17 +87,5 @@ fn keep(headers: &mut HeaderMap, extra: HeaderMap) {
         if name != axum::http::header::CONTENT_LENGTH {
             headers.entry(name).or_insert(value);
         }
-    }
-}
-
-fn log(response: &Response, problem: Option<&Problem>, took: Duration) {
-    let status = response.status().as_u16();
-    let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    let code = problem.map(|problem| problem.code().as_str());
-    let cause = problem.and_then(Problem::cause_chain);
-    if status >= 500 {
-        warn!(status, latency_us, code, cause, "request failed");
-    } else {
-        info!(status, latency_us, code, cause, "request answered");
     }
 }

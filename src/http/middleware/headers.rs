@@ -1,13 +1,6 @@
 //! Headers that every answer carries, and headers that no stranger may send.
 
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware::Next,
-    response::Response,
-};
-
-use crate::http::state::AppState;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Context headers that only a trusted gateway sets (identity.md §2.8), with `_` read as `-`.
 const CONTEXT: [&str; 7] = [
@@ -20,35 +13,47 @@ const CONTEXT: [&str; 7] = [
     "x-gateway-trusted",
 ];
 
+/// Security headers, where an answer does not set them itself.
+const SECURE: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// Insists on HTTPS, for where that is how callers come.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+/// Headers of an answer, at most: those above, its own, the request's id.
+const USUAL: usize = 12;
+
 /// Removes context headers in every spelling (T24).
-pub(super) async fn strip_context(mut request: Request, next: Next) -> Response {
-    let smuggled: Vec<HeaderName> = request
-        .headers()
-        .keys()
-        .filter(|name| CONTEXT.contains(&name.as_str().replace('_', "-").as_str()))
-        .cloned()
-        .collect();
-    for name in smuggled {
-        request.headers_mut().remove(name);
+pub(super) fn strip_context(headers: &mut HeaderMap) {
+    if headers.keys().any(is_context) {
+        let smuggled: Vec<HeaderName> = headers.keys().filter(|name| is_context(name)).cloned().collect();
+        for name in smuggled {
+            headers.remove(name);
+        }
     }
-    next.run(request).await
 }
 
 /// Adds the security headers that an answer does not set itself.
-pub(super) async fn secure(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(headers, header::REFERRER_POLICY, "no-referrer");
-    set(headers, header::X_FRAME_OPTIONS, "DENY");
-    set(headers, header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    set(headers, header::CACHE_CONTROL, "no-store");
-    if app.config.public_url().starts_with("https://") {
-        set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+pub(super) fn secure(headers: &mut HeaderMap, is_https: bool) {
+    headers.reserve(USUAL);
+    for (name, value) in SECURE {
+        headers.entry(name).or_insert(value);
     }
-    response
+    if is_https {
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(HTTPS_ONLY);
+    }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
-    headers.entry(name).or_insert(HeaderValue::from_static(value));
+fn is_context(name: &HeaderName) -> bool {
+    let name = name.as_str().as_bytes();
+    let spells = |context: &str| {
+        let read = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte });
+        context.len() == name.len() && read.eq(context.bytes())
+    };
+    name.first() == Some(&b'x') && CONTEXT.into_iter().any(spells)
 }

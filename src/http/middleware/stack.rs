@@ -3,12 +3,15 @@
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
 };
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tower_http::cors::CorsLayer;
 
-use super::{deadline, envelope, headers};
-use crate::http::{codes::Code, problem::Problem, state::AppState};
+use super::{
+    envelope::{self, Envelope},
+    guard,
+};
+use crate::http::state::AppState;
 
 /// Whose requests a listener takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +24,16 @@ pub(in crate::http) enum Audience {
 
 /// Puts the router behind all of them.
 pub(in crate::http) fn wrap(router: Router<AppState>, app: &AppState, audience: Audience) -> Router {
-    let mut router =
-        router.layer(from_fn_with_state(app.clone(), deadline::limit)).layer(CatchPanicLayer::custom(
-            |_panic| axum::response::IntoResponse::into_response(Problem::new(Code::InternalError)),
-        ));
+    let mut router = router.layer(from_fn_with_state(app.clone(), guard::guard));
     if let Some(cors) = cors(&app.config.server.cors_origins) {
         router = router.layer(cors);
     }
-    if audience == Audience::Public {
-        router = router.layer(from_fn(headers::strip_context));
-    }
-    router
-        .layer(from_fn_with_state(app.clone(), headers::secure))
-        .layer(from_fn_with_state(app.clone(), envelope::envelope))
-        .with_state(app.clone())
+    let envelope = Envelope {
+        app: app.clone(),
+        is_public: audience == Audience::Public,
+        is_https: app.config.public_url().starts_with("https://"),
+    };
+    router.layer(from_fn_with_state(envelope, envelope::envelope)).with_state(app.clone())
 }
 
 fn cors(origins: &[String]) -> Option<CorsLayer> {

@@ -70,7 +70,9 @@ fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outco
         let Some(first) = policies.first() else { continue };
         let holds = program.conditions.holds(first.condition, &facts, &cedar);
         if holds != Ok(false) {
-            policies.iter().for_each(|posting| outcome.add(snapshot, posting.policy, holds.clone()));
+            for posting in policies {
+                outcome.add(snapshot, posting.policy, holds.clone());
+            }
         }
     }
     scratch.postings.truncate(0);

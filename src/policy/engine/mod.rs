@@ -26,9 +26,12 @@ mod offset;
 pub(super) mod packed;
 mod program;
 mod reflect;
-pub(super) mod values;
+mod values;
 
 pub use decide::{decide, decide_all, evaluate, evaluate_all};
 pub(super) use offset::{policy_offset, template_offset};
 pub(super) use program::Program;
 pub(super) use reflect::{AttributeShape, ValueShape, context_shape, declares};
+pub(super) use values::{
+    EntityShape, Record, RecordShape, Reference, References, Shape, Tags, Text, extension,
+};

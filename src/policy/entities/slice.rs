@@ -33,7 +33,7 @@ pub struct EntitySlice<'a> {
 #[derive(Debug)]
 enum Source<'a> {
     /// All of them, as they are.
-    Whole(CoreEntities),
+    Whole(Entities),
     /// Made when they are looked at.
     Laid { laid: Laid<'a>, made: Made },
 }
@@ -63,7 +63,7 @@ impl<'a> EntitySlice<'a> {
     /// The action entities must be those of the snapshot's schema: they are when Cedar read the entities with it.
     #[must_use]
     pub fn whole(entities: Entities) -> EntitySlice<'static> {
-        EntitySlice { source: Source::Whole(entities.as_ref().clone()) }
+        EntitySlice { source: Source::Whole(entities) }
     }
 
     /// All that a policy of the snapshot may read for `query`, as a slice of its own: for explanations,
@@ -73,19 +73,21 @@ impl<'a> EntitySlice<'a> {
     pub fn owned(&self, snapshot: &Snapshot, query: &Query) -> Result<EntitySlice<'static>, QueryProblem> {
         let entities = match &self.source {
             Source::Whole(entities) => entities.clone(),
-            Source::Laid { .. } => self.chosen(snapshot, query, MAX_ANCESTORS)?,
+            Source::Laid { .. } => self.chosen(snapshot, query, MAX_ANCESTORS)?.into(),
         };
         Ok(EntitySlice { source: Source::Whole(entities) })
     }
 
-    /// The entities without the actions, in Cedar's JSON form with all ancestors as parents, sorted by name. Of a
-    /// slice that is not owned, those that were looked at.
+    /// The entities of an owned slice without the actions, in Cedar's JSON form with all ancestors as parents, sorted
+    /// by name.
     ///
-    /// Errors: Cedar's message for a value that has no JSON form.
+    /// Errors: Cedar's message for a value that has no JSON form; a slice that is not owned has no end to write.
     pub fn to_json(&self) -> Result<Value, String> {
-        let Source::Whole(entities) = &self.source else { return Ok(Value::Array(vec![])) };
+        let Source::Whole(entities) = &self.source else {
+            return Err("the slice makes its entities on demand: only an owned one can be written".to_owned());
+        };
         let mut listed = BTreeMap::new();
-        for entity in entities.iter().filter(|entity| !entity.uid().is_action()) {
+        for entity in entities.iter().filter(|entity| !is_action(entity)) {
             let mut json = entity.to_json_value().map_err(|error| chain(&error))?;
             if let Some(Value::Array(parents)) = json.get_mut("parents") {
                 parents.sort_by_key(Value::to_string);
@@ -98,7 +100,7 @@ impl<'a> EntitySlice<'a> {
     /// The entity of this name with all its ancestors; `None` when no layer knows it.
     pub(in crate::policy) fn entity(&self, uid: &Uid) -> Option<&CoreEntity> {
         match &self.source {
-            Source::Whole(entities) => found(entities, uid),
+            Source::Whole(entities) => found(entities.as_ref(), uid),
             Source::Laid { laid, .. } if uid.is_action() => found(laid.snapshot().actions().as_ref(), uid),
             Source::Laid { .. } => self.held(uid).map(Held::core),
         }
@@ -114,7 +116,7 @@ impl<'a> EntitySlice<'a> {
     /// All that a policy may read to decide `query`, for Cedar's own evaluator.
     pub(in crate::policy) fn complete(&self, query: &Query) -> CoreEntities {
         match &self.source {
-            Source::Whole(entities) => entities.clone(),
+            Source::Whole(entities) => entities.as_ref().clone(),
             Source::Laid { laid, .. } => self.chosen(laid.snapshot(), query, usize::MAX).unwrap_or_default(),
         }
     }
@@ -154,6 +156,11 @@ impl<'a> EntitySlice<'a> {
             .add_entities(chosen, None::<&NoEntitiesSchema>, closed, extensions)
             .map_err(|error| entity_problem("/entities", chain(&error)))
     }
+}
+
+fn is_action(entity: &cedar_policy::Entity) -> bool {
+    let entity: &CoreEntity = entity.as_ref();
+    entity.uid().is_action()
 }
 
 fn found<'e>(entities: &'e CoreEntities, uid: &Uid) -> Option<&'e CoreEntity> {

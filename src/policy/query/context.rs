@@ -20,9 +20,9 @@ use crate::policy::{
 pub(super) fn fit(
     snapshot: &Snapshot,
     action: &EntityUid,
-    given: Map<String, Value>,
+    given: &Map<String, Value>,
 ) -> Result<Context, QueryProblem> {
-    let misfit = snapshot.context_of(action).and_then(|declared| in_record(declared, &given, "/context"));
+    let misfit = snapshot.context_of(action).and_then(|declared| in_record(declared, given, "/context"));
     if let Some((pointer, message)) = misfit {
         return Err(QueryProblem::new(pointer, QueryProblemKind::Context, message));
     }
@@ -32,7 +32,7 @@ pub(super) fn fit(
         let context = context.map_err(|error| chain(&error))?;
         context.validate(schema, action).map(|()| context).map_err(|error| chain(&error))
     };
-    let message = match read(&given) {
+    let message = match read(given) {
         Ok(context) => return Ok(context),
         Err(message) => message,
     };

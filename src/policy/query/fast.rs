@@ -10,10 +10,7 @@ use smol_str::SmolStr;
 use super::{Query, RequestParts, SERVER_CONTEXT, ServerContext};
 use crate::policy::{
     Snapshot,
-    engine::{
-        cedar::Value,
-        values::{Record, RecordShape, Reference, References, Text},
-    },
+    engine::{Record, RecordShape, Reference, References, Text, cedar::Value},
     names::{NamedAction, NamedType, Names, ServerPart},
 };
 

@@ -47,11 +47,10 @@ impl Query {
         context: Context,
         schema: Option<&Schema>,
     ) -> Result<Self, QueryProblem> {
-        let request =
-            Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), schema);
+        let core: CoreContext = context.as_ref().clone();
+        let request = Request::new(principal.clone(), action.clone(), resource.clone(), context, schema);
         request.map_err(|error| scope_problem(&error, &principal))?;
-        let core: &CoreContext = context.as_ref();
-        let CoreContext::Value(context) = core.clone() else {
+        let CoreContext::Value(context) = core else {
             let message = "the context has an unknown in it";
             return Err(QueryProblem::new("/context", QueryProblemKind::Context, message));
         };

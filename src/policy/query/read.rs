@@ -105,7 +105,7 @@ impl Snapshot {
             let known = shape.keys().filter_map(|name| Some((name.clone(), server.value(name)?)));
             context.insert(SERVER_CONTEXT.to_owned(), Value::Object(known.collect()));
         }
-        let context = context::fit(self, &action, context)?;
+        let context = context::fit(self, &action, &context)?;
         Query::new(principal, action, resource, context, Some(self.schema()))
     }
 

@@ -8,9 +8,9 @@ use smol_str::SmolStr;
 use crate::{
     base::Millis,
     policy::engine::{
-        ValueShape,
+        RecordShape, Shape, ValueShape,
         cedar::{Literal, Value as CoreValue},
-        values::{self, RecordShape, Shape},
+        extension as extension_value,
     },
 };
 
@@ -138,7 +138,7 @@ impl Known {
         let known = match self {
             Self::Now => return server.now.map_or(Found::Unknown, moment),
             Self::AuthTime => return server.auth_time.map_or(Found::Unknown, moment),
-            Self::Ip => server.ip.map(|ip| values::extension("ipaddr", &ip.to_string())),
+            Self::Ip => server.ip.map(|ip| extension_value("ipaddr", &ip.to_string())),
             Self::Amr => server.amr.as_ref().map(|amr| {
                 let methods = amr.iter().map(|method| Literal::from(method.as_str()));
                 Some(CoreValue::set_of_lits(methods, None))
@@ -165,7 +165,7 @@ thread_local! {
 }
 
 fn moment(at: Millis) -> Found {
-    let place = usize::try_from(at.0.rem_euclid(MOMENTS as i64)).unwrap_or_default();
+    let place = usize::try_from(at.0).unwrap_or_default() % MOMENTS;
     let made = MADE.with_borrow(|made| {
         let made = made.get(place)?.as_ref().filter(|(known, _)| *known == at)?;
         Some(made.1.clone())
@@ -173,7 +173,7 @@ fn moment(at: Millis) -> Found {
     if let Some(value) = made {
         return Found::Value(value);
     }
-    let Some(value) = values::extension("datetime", &at.to_string()) else { return Found::Unsure };
+    let Some(value) = extension_value("datetime", &at.to_string()) else { return Found::Unsure };
     MADE.with_borrow_mut(|made| {
         if let Some(slot) = made.get_mut(place) {
             *slot = Some((at, value.clone()));

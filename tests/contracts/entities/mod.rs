@@ -59,7 +59,8 @@ impl Node {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(STARTED.fetch_add(1, Ordering::Relaxed)));
         let timing: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let node = PolicyNode { id: NodeId::new(clock.now(), &*entropy).unwrap(), name: "node".to_owned() };
-        let live = LivePolicies::new(db.clone(), Arc::clone(&timing), bus.clone(), node, poll);
+        let live =
+            LivePolicies::new(db.clone(), Arc::clone(&timing), bus.clone(), Arc::default(), node, poll);
         let policies = Arc::new(PolicyService::new(
             db.clone(),
             Arc::clone(&timing),

@@ -32,15 +32,15 @@ impl Tree {
                 let [left, right] = &**of;
                 return binary(*op, left.evaluate(facts)?, right.evaluate(facts)?, facts);
             }
-            Self::Attribute(of, name) => attribute(of.evaluate(facts)?, name, facts)??,
+            Self::Attribute(of, name) => attribute(of.evaluate(facts)?, name, facts)?,
             Self::Has(of, path) => {
                 let mut at = of.evaluate(facts)?;
                 let (last, way) = path.split_last()?;
                 for name in way {
-                    match attribute(at, name, facts)? {
-                        Some(next) => at = next,
-                        None => return Some(Value::Bool(false)),
+                    if !has(at, name, facts)? {
+                        return Some(Value::Bool(false));
                     }
+                    at = attribute(at, name, facts)?;
                 }
                 Value::Bool(has(at, last, facts)?)
             }
@@ -97,7 +97,7 @@ fn until<'a>(parts: &'a [Tree], stop: bool, facts: &Facts<'a>) -> Option<bool> {
     Some(!stop)
 }
 
-fn unary<'a>(op: Unary, of: Value<'a>) -> Option<Value<'a>> {
+fn unary(op: Unary, of: Value<'_>) -> Option<Value<'_>> {
     Some(match op {
         Unary::Not => Value::Bool(!of.bool()?),
         Unary::Negate => Value::Long(of.long()?.checked_neg()?),
@@ -159,18 +159,15 @@ fn within<'a>(uid: &Uid, mut groups: impl Iterator<Item = &'a Uid>, facts: &Fact
     }
 }
 
-/// An attribute, which may not be there: an entity that nobody knows has none.
-fn attribute<'a>(of: Value<'a>, name: &str, facts: &Facts<'a>) -> Option<Option<Value<'a>>> {
+fn attribute<'a>(of: Value<'a>, name: &str, facts: &Facts<'a>) -> Option<Value<'a>> {
     match of {
-        Value::Record(record) => Some(record.get(name).map(Value::from)),
-        Value::Entity(uid) => match facts.entity(uid).and_then(|entity| entity.get(name)) {
-            Some(value) => Some(Some(known(value)?)),
-            None => Some(None),
-        },
+        Value::Record(record) => record.get(name).map(Value::from),
+        Value::Entity(uid) => known(facts.entity(uid)?.get(name)?),
         _ => None,
     }
 }
 
+/// Whether an attribute is there: an entity that nobody knows has none.
 fn has(of: Value<'_>, name: &str, facts: &Facts<'_>) -> Option<bool> {
     match of {
         Value::Record(record) => Some(record.contains_key(name)),

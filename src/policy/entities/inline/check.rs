@@ -16,6 +16,9 @@ use crate::policy::{
     query::{chain, entity_uid, escape},
 };
 
+/// Attributes and tags.
+type Members = (Map<String, Value>, Map<String, Value>);
+
 /// An entity of the request, taken apart.
 pub(super) struct Apart {
     /// Its place in the request.
@@ -74,10 +77,7 @@ pub(super) fn check(below: &Laid<'_>, apart: &Apart) -> Result<CoreEntity, Query
 }
 
 /// Attributes and tags of the layers below the request, in Cedar's JSON form.
-fn members_below(
-    below: &Laid<'_>,
-    uid: &EntityUid,
-) -> Result<(Map<String, Value>, Map<String, Value>), QueryProblem> {
+fn members_below(below: &Laid<'_>, uid: &EntityUid) -> Result<Members, QueryProblem> {
     let (mut attrs, mut tags) = (Map::new(), Map::new());
     for held in below.below(uid.as_ref()) {
         let json = held.core().to_json_value();

@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 use super::read::MAX_INLINE_ENTITIES;
 use crate::policy::{
     engine::{
+        RecordShape, Reference, References, Shape, Tags, Text,
         cedar::{Entity, PartialValue, Uid},
-        values::{Reference, References, Shape, Tags, Text},
     },
     names::{NamedType, Names},
 };
@@ -32,7 +32,7 @@ pub(super) struct Read<'s> {
 impl Read<'_> {
     /// The attributes that must be there.
     pub(super) fn required(&self) -> impl Iterator<Item = &SmolStr> {
-        self.of.attributes.iter().flat_map(crate::policy::engine::values::RecordShape::required_names)
+        self.of.attributes.iter().flat_map(RecordShape::required_names)
     }
 
     pub(super) fn into_entity(self) -> Entity {
@@ -164,7 +164,7 @@ impl<'de, 's> Visitor<'de> for One<'s> {
         }
         let attrs = attrs.read(attributes(of)?)?.unwrap_or_default();
         let tags = tags.read(tags_of(of))?.unwrap_or_default();
-        let required = of.attributes.iter().flat_map(|shape| shape.required_names());
+        let required = of.attributes.iter().flat_map(RecordShape::required_names);
         let missing = required.filter(|name| !attrs.contains_key(*name)).count();
         let parents = parents.into_iter().map(|(_, uid)| uid).collect();
         Ok(Read { of, uid, attrs, tags, parents, missing })

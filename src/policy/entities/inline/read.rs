@@ -13,7 +13,7 @@ use crate::policy::{
     QueryProblem, Snapshot,
     engine::cedar::Entity,
     entities::{
-        layers::{Laid, UidMap},
+        layers::{Laid, UidMap, UidSet},
         slice::{entity_problem, too_large},
     },
     query::parse,
@@ -75,9 +75,8 @@ fn all(raw: &RawValue, below: &Laid<'_>) -> Option<Entities> {
 /// Whether the attributes that must be there are: in the request or below it.
 fn complete(read: &Read<'_>, below: &Laid<'_>) -> bool {
     read.missing == 0 || {
-        let known = below.below(&read.uid);
         let mut absent = read.required().filter(|name| !read.attrs.contains_key(*name));
-        absent.all(|name| known.iter().any(|held| held.core().get(name).is_some()))
+        absent.all(|name| below.has_below(&read.uid, name))
     }
 }
 
@@ -97,27 +96,28 @@ fn one_by_one(raw: &RawValue, below: &Laid<'_>) -> Result<Entities, QueryProblem
     }
     let snapshot: &Snapshot = below.snapshot();
     let mut parts = Vec::with_capacity(listed.len());
-    let mut seen = UidMap::default();
+    let mut seen = UidSet::default();
     let mut parents = 0;
     for (place, raw) in listed.iter().enumerate() {
-        let (uid, part, named) = match fast::one(raw, snapshot.names()) {
-            Some(read) => (read.uid.clone(), (read.parents.len(), None), Some(read)),
-            None => {
-                let apart = take_apart(place, &parse(raw, &format!("/entities/{place}"))?)?;
-                (apart.uid.as_ref().clone(), (apart.parents.len(), Some(apart)), None)
-            }
+        let part = if let Some(read) = fast::one(raw, snapshot.names()) {
+            Part::Read(read)
+        } else {
+            Part::Apart(take_apart(place, &parse(raw, &format!("/entities/{place}"))?)?)
         };
-        parents += part.0;
+        let (uid, named) = match &part {
+            Part::Read(read) => (&read.uid, read.parents.len()),
+            Part::Apart(apart) => (apart.uid.as_ref(), apart.parents.len()),
+        };
+        parents += named;
         if parents > MAX_INLINE_PARENTS {
             return Err(too_large(format!(
                 "the entities of a request name at most {MAX_INLINE_PARENTS} parents"
             )));
         }
-        if seen.contains_key(&uid) {
+        if !seen.insert(uid.clone()) {
             return Err(entity_problem(format!("/entities/{place}/uid"), format!("`{uid}` is given twice")));
         }
-        seen.insert(uid, ());
-        parts.extend(named.map(Part::Read).or(part.1.map(Part::Apart)));
+        parts.push(part);
     }
     let mut all = Entities::default();
     for ((place, part), raw) in parts.into_iter().enumerate().zip(listed) {

@@ -1,0 +1,124 @@
+//! Entities of identity, made once for each version and fact.
+
+use std::{collections::HashSet, ops::Deref, sync::Arc};
+
+use quick_cache::sync::Cache;
+
+use super::{
+    facts::{Age, Facts},
+    named::Named,
+    records,
+};
+use crate::{
+    authorize::AuthorizeError,
+    base::{Clock, Digest32, TenantId, UserId},
+    bus::IdentityNews,
+    policy::{Entity, EntityUid, Snapshot},
+    roles::RoleService,
+    users::UserService,
+};
+
+/// Users and tenants, for each version that asks, whose entities are held.
+const MAX_MADE: usize = 50_000;
+
+/// A version, and whom its entities are of; without a user, of all roles of the tenant.
+type Key = (Digest32, TenantId, Option<UserId>);
+
+/// Entities, and how old the facts are that they were made of.
+#[derive(Debug)]
+pub(in crate::authorize) struct Made {
+    entities: Vec<Arc<Entity>>,
+    age: Age,
+}
+
+/// The entities of a question, shared where they are of one user.
+#[derive(Debug)]
+pub(in crate::authorize) enum IdentityEntities {
+    None,
+    One(Arc<Made>),
+    Many(Vec<Arc<Entity>>),
+}
+
+impl Deref for IdentityEntities {
+    type Target = [Arc<Entity>];
+
+    fn deref(&self) -> &[Arc<Entity>] {
+        match self {
+            Self::None => &[],
+            Self::One(made) => &made.entities,
+            Self::Many(entities) => entities,
+        }
+    }
+}
+
+/// Users, roles and tenants as entities; see the module.
+#[derive(Debug)]
+pub struct IdentityCache {
+    facts: Facts,
+    made: Cache<Key, Arc<Made>>,
+}
+
+impl IdentityCache {
+    /// Nothing was read yet. Copies live by `clock` and `news`.
+    #[must_use]
+    pub fn new(
+        users: UserService,
+        roles: RoleService,
+        news: Arc<IdentityNews>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { facts: Facts::new(users, roles, news, clock), made: Cache::new(MAX_MADE) }
+    }
+
+    /// The entities of those who are named, each once.
+    ///
+    /// Errors: `Storage` when facts are not in memory and cannot be read.
+    pub(in crate::authorize) async fn entities(
+        &self,
+        snapshot: &Snapshot,
+        tenant: TenantId,
+        named: &Named,
+    ) -> Result<IdentityEntities, AuthorizeError> {
+        match (&*named.users, named.roles) {
+            ([], false) => return Ok(IdentityEntities::None),
+            ([user], false) => {
+                return self.made(snapshot, tenant, Some(*user)).await.map(IdentityEntities::One);
+            }
+            _ => {}
+        }
+        let (mut all, mut seen): (Vec<Arc<Entity>>, HashSet<EntityUid>) = (Vec::new(), HashSet::new());
+        let whole_tenant = named.roles.then_some(None);
+        for user in named.users.iter().copied().map(Some).chain(whole_tenant) {
+            let made = self.made(snapshot, tenant, user).await?;
+            all.extend(made.entities.iter().filter(|entity| seen.insert(entity.uid())).cloned());
+        }
+        Ok(IdentityEntities::Many(all))
+    }
+
+    async fn made(
+        &self,
+        snapshot: &Snapshot,
+        tenant: TenantId,
+        user: Option<UserId>,
+    ) -> Result<Arc<Made>, AuthorizeError> {
+        let key = (snapshot.digest(), tenant, user);
+        if let Some(made) = self.made.get(&key).filter(|made| self.facts.counts(made.age, tenant, user)) {
+            return Ok(made);
+        }
+        let types = snapshot.identity();
+        let roles = self.facts.roles(tenant).await?;
+        let (records, age) = match user {
+            // A user's stamp moves with the tenant's roles too.
+            Some(user) => {
+                let user = self.facts.user(tenant, user).await?;
+                (records::of_user(&user.fact, &roles.fact, types), user.age.with(roles.age))
+            }
+            None => (records::of_roles(&roles.fact, types), roles.age),
+        };
+        let entities = records.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
+        let entities = entities.collect::<Result<_, _>>()?;
+        let made = Arc::new(Made { entities, age });
+        self.made.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+}

@@ -1,0 +1,69 @@
+//! Facts as entities of a store.
+
+use serde_json::{Map, json};
+
+use super::facts::UserFacts;
+use crate::{
+    base::TenantId,
+    policy::{EntityRecord, EntityUid, IdentityTypes, entity_uid},
+    roles::{Hierarchy, Role},
+    users::User,
+};
+
+/// A user, the roles that they have by themselves or by inheritance, and their tenant. Nothing for a user
+/// whom the tenant has not.
+pub(super) fn of_user(facts: &UserFacts, roles: &Hierarchy, types: &IdentityTypes) -> Vec<EntityRecord> {
+    let (Some(user), Some(user_type)) = (&facts.user, &types.user) else { return Vec::new() };
+    let mut records = Vec::new();
+    records.extend(user_record(user_type, user, &facts.roles, types));
+    records.extend(roles.closure(&facts.roles).into_iter().filter_map(|role| role_record(role, types)));
+    records.extend(tenant_record(user.tenant_id, types));
+    records
+}
+
+/// The roles of a tenant.
+pub(super) fn of_roles(roles: &Hierarchy, types: &IdentityTypes) -> Vec<EntityRecord> {
+    roles.iter().filter_map(|role| role_record(role, types)).collect()
+}
+
+fn user_record(
+    user_type: &str,
+    user: &User,
+    roles: &[String],
+    types: &IdentityTypes,
+) -> Option<EntityRecord> {
+    let mut attrs = Map::new();
+    attrs.insert("email".to_owned(), json!(user.email));
+    attrs.insert("email_verified".to_owned(), json!(user.email_verified));
+    attrs.insert("status".to_owned(), json!(user.status.as_str()));
+    attrs.insert(
+        "created_at".to_owned(),
+        json!({"__extn": {"fn": "datetime", "arg": user.created_at_ms.to_string()}}),
+    );
+    if let Some(name) = &user.username {
+        attrs.insert("username".to_owned(), json!(name));
+    }
+    let tenant = types.tenant.as_deref().and_then(|kind| uid(kind, &user.tenant_id.to_string()));
+    if let Some(kind) = &types.tenant {
+        let reference = json!({"__entity": {"type": kind, "id": user.tenant_id.to_string()}});
+        attrs.insert("tenant".to_owned(), reference);
+    }
+    let roles = roles.iter().filter_map(|name| uid(types.role.as_deref()?, name));
+    let uid = uid(user_type, &user.id.to_string())?;
+    Some(EntityRecord { uid, attrs, parents: roles.chain(tenant).collect() })
+}
+
+fn role_record(role: &Role, types: &IdentityTypes) -> Option<EntityRecord> {
+    let kind = types.role.as_deref()?;
+    let parents = role.inherits.as_deref().and_then(|parent| uid(kind, parent)).into_iter().collect();
+    Some(EntityRecord { uid: uid(kind, &role.name)?, attrs: Map::new(), parents })
+}
+
+fn tenant_record(tenant: TenantId, types: &IdentityTypes) -> Option<EntityRecord> {
+    let uid = uid(types.tenant.as_deref()?, &tenant.to_string())?;
+    Some(EntityRecord { uid, attrs: Map::new(), parents: Vec::new() })
+}
+
+fn uid(kind: &str, id: &str) -> Option<EntityUid> {
+    entity_uid(&json!({"type": kind, "id": id}), "").ok()
+}

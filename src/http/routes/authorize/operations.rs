@@ -1,0 +1,80 @@
+//! One decision.
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    batch,
+    bodies::{AuthorizeRequest, AuthorizeResponse},
+    question::{Question, is_about, principal_of, store, subject},
+};
+use crate::{
+    authorize::Ask,
+    http::{
+        actions::{Action, Authorize, AuthorizeOthers, Explain},
+        extract::{Authenticated, LargeBody, Written},
+        problem::Result,
+        state::AppState,
+    },
+};
+
+/// Operations of this tag.
+pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(authorize)).routes(routes!(batch::authorize_batch))
+}
+
+/// Ask for a decision
+///
+/// 200 whatever the decision; every answer names the policy version that gave it. Asking about another
+/// principal than the caller, and `explain`, are permissions of their own.
+#[utoipa::path(
+    post, path = "/v1/authorize", tag = "authorize",
+    request_body(content = AuthorizeRequest, example = json!({
+        "action": "view", "resource": {"type": "Document", "id": "handbook"},
+    })),
+    responses((status = OK, body = AuthorizeResponse, example = json!({
+        "decision": "allow", "decision_id": "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "policy_store": "app",
+        "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": [],
+    }))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(Authorize::NAME)),
+        ("x-problem-codes" = json!(["unknown_policy_store", "unknown_action", "unknown_type", "context_invalid", "entities_invalid", "no_active_version"])),
+    ),
+)]
+async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Result<Written> {
+    let question = Question::read(&body)?;
+    let store = store(&app, question.policy_store.as_ref())?;
+    let resource = ("PolicyStore", store.as_str());
+    caller.may::<Authorize>(&app, resource).await?;
+    let subject = subject(&app, &caller.user, question.token.as_ref()).await?;
+    let pinned = app.authorize.pin(&store).await?;
+    let own;
+    let (principal, is_about_caller, is_about_subject) = match question.principal {
+        Some(given) => (given, is_about(&pinned, given, &caller.user), is_about(&pinned, given, &subject)),
+        None => {
+            own = principal_of(&pinned, &subject)?;
+            (&*own, subject.user_id == caller.user.user_id, true)
+        }
+    };
+    if !is_about_caller {
+        caller.may::<AuthorizeOthers>(&app, resource).await?;
+    }
+    if question.explain {
+        caller.may::<Explain>(&app, resource).await?;
+    }
+    // How somebody signed in says nothing about anybody else.
+    let is_callers_own = is_about_subject && question.token.is_none();
+    let other = (!is_callers_own)
+        .then(|| caller.client.server_context(is_about_subject.then_some(&*subject), app.clock.now()));
+    let ask = Ask {
+        principal,
+        action: question.action,
+        resource: question.resource,
+        context: question.context,
+        entities: question.entities,
+        explain: question.explain,
+        server: other.as_ref().unwrap_or(&caller.server),
+    };
+    let answer = app.authorize.check(caller.user.tenant_id, &pinned, ask).await?;
+    Written::of(&AuthorizeResponse::of(&pinned, &answer))
+}
