@@ -41,8 +41,8 @@ const ROWS: [(&str, &str); 16] = [
     ("one attribute, p99", "µs"),
     ("one leaf moved, p50", "µs"),
     ("one leaf moved, p99", "µs"),
-    ("a folder of 100 moved, p50", "µs"),
-    ("a folder of 100 moved, p99", "µs"),
+    ("a folder of some 90 moved, p50", "µs"),
+    ("a folder of some 90 moved, p99", "µs"),
     ("look-up, first, p50", "ns"),
     ("look-up, again, p50", "ns"),
     ("look-up, again, p99", "ns"),
@@ -85,10 +85,13 @@ fn in_own_process(size: usize) -> Vec<f64> {
 }
 
 fn measure(size: usize) -> Vec<f64> {
+    let started = Instant::now();
+    rows(size).for_each(|row| drop(black_box(row)));
+    let making = started.elapsed();
     let at_first = resident();
     let started = Instant::now();
     let table = EntityTable::from_rows(rows(size), Revision(1)).expect("no cycle");
-    let build = started.elapsed();
+    let build = started.elapsed().saturating_sub(making);
     let resident_table = resident() - at_first;
     let mut found =
         vec![build.as_secs_f64() * 1e3, resident_table / 1_048_576.0, resident_table / size as f64];
@@ -193,7 +196,7 @@ fn uid(kind: &str, number: usize) -> EntityUid {
 
 /// A number below `of`, spread over all of them.
 fn spread(turn: usize, of: usize) -> usize {
-    turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) % of.max(1)
+    (turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % of.max(1)
 }
 
 fn table_parents(table: &EntityTable, number: usize) -> Vec<EntityKey> {

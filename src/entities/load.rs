@@ -3,12 +3,12 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     EntityError, EntityService, LoadPlace, Written,
-    commit::{LOGGED_AT_ONCE, MAX_TRIES, Plan},
+    commit::{LOGGED_AT_ONCE, MAX_TRIES},
     following::apply,
     store,
     writes::many,
@@ -22,6 +22,8 @@ use crate::{
 
 type Result<T, E = EntityError> = std::result::Result<T, E>;
 
+/// The word for it in the audit log.
+const REPLACED: &str = "entities_replaced";
 /// Pieces of a body that may wait to be read.
 const PIECES_AHEAD: usize = 8;
 /// Rows that are taken out of a table at once.
@@ -111,14 +113,14 @@ impl EntityService {
                 let after = apply(before, changes.clone(), at).await?;
                 let removed = changes.iter().filter(|change| matches!(change, Change::Remove(_))).count();
                 let put = changes.len() - removed;
-                if !self.record(store, from, &many("entities_replaced", store, changes), actor).await? {
+                if !self.record(store, from, &many(REPLACED, store, changes), actor).await? {
                     return Ok(None);
                 }
                 (after, counted(put, removed))
             }
             None => {
                 let after = restamp(target, at).await?;
-                if !self.record_whole(store, from, &after, actor).await? {
+                if !self.record_whole(store, from, &after, before.len(), actor).await? {
                     return Ok(None);
                 }
                 let written = counted(after.len(), before.len());
@@ -135,15 +137,11 @@ impl EntityService {
         store: &StoreName,
         from: Revision,
         table: &EntityTable,
+        before: usize,
         actor: Actor<'_>,
     ) -> Result<bool> {
         let now = self.clock.now();
-        let Plan { action, subject, detail, .. } = many("entities_replaced", store, Vec::new());
-        let detail = {
-            let mut detail = detail;
-            detail["put"] = table.len().into();
-            detail
-        };
+        let detail = json!({ "put": table.len(), "deleted": before });
         write_tx!(self.db, "entities.replace", |tx| -> Result<bool> {
             if !store::advance(tx, store, from).await? {
                 return Ok(false);
@@ -158,7 +156,7 @@ impl EntityService {
                 store::put(tx, store, &some).await?;
             }
             store::forget(tx, store, from.next()).await?;
-            let entry = actor.does(TenantId::DEFAULT, action, &subject, detail.clone());
+            let entry = actor.does(TenantId::DEFAULT, REPLACED, store.as_str(), detail.clone());
             audit::record(tx, now, &*self.entropy, entry).await?;
             Ok(true)
         })

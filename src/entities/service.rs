@@ -102,13 +102,11 @@ impl EntityService {
 
     /// The schema that entities of a store must fit.
     pub(super) async fn schema(&self, store: &StoreName) -> Result<Arc<Snapshot>> {
-        match self.policies.live().snapshot(store) {
-            Some(snapshot) => Ok(snapshot),
-            None => {
-                self.known(store).await?;
-                Err(EntityError::NoActiveVersion(store.clone()))
-            }
+        if let Some(snapshot) = self.policies.live().snapshot(store) {
+            return Ok(snapshot);
         }
+        self.known(store).await?;
+        Err(EntityError::NoActiveVersion(store.clone()))
     }
 
     pub(super) async fn known(&self, store: &StoreName) -> Result<()> {

@@ -197,7 +197,7 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let root = test.administrator().await;
         put(&test, &root, &at("Team", "old"), json!({})).await.expect(201);
-        let lines: String = (0..50).map(|number| format!("{}\n", document(&format!("d{number:02}"), "public", "f"))).collect();
+        let lines = (0..50).map(|number| document(&format!("d{number:02}"), "public", "f").to_string() + "\n").collect::<String>();
         let written = replace(&test, &root, "application/x-ndjson", &lines).await.expect(200);
         assert_eq!(written, json!({"revision": 2, "put": 50, "deleted": 1}));
         let array = format!("[{}]", lines.trim().replace('\n', ","));

@@ -137,39 +137,57 @@ impl EntityRequest {
 #[serde(deny_unknown_fields)]
 pub(super) struct EntityPatch {
     /// Attributes to change.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<Object>, example = json!({"archived": true, "team": null}))]
-    pub attrs: Option<Option<Map<String, Value>>>,
+    pub attrs: Member<Map<String, Value>>,
     /// Tags to change.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<Object>, example = json!({}))]
-    pub tags: Option<Option<Map<String, Value>>>,
+    pub tags: Member<Map<String, Value>>,
     /// What it is directly in from now on.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>, example = json!([{"type": "Folder", "id": "reports"}]))]
-    pub parents: Option<Option<Vec<Value>>>,
+    pub parents: Member<Vec<Value>>,
+}
+
+/// What a patch says of a member.
+#[derive(Debug, Default)]
+pub(super) enum Member<T> {
+    /// Nothing.
+    #[default]
+    Kept,
+    /// It goes.
+    Removed,
+    /// It becomes this, or is merged with this.
+    Given(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Member<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> std::result::Result<Self, D::Error> {
+        Ok(Option::deserialize(reader)?.map_or(Self::Removed, Self::Given))
+    }
 }
 
 impl EntityPatch {
     /// The members that are given.
     pub(super) fn members(self) -> Map<String, Value> {
         let members = [
-            ("attrs", self.attrs.map(|attrs| attrs.map(Value::Object))),
-            ("tags", self.tags.map(|tags| tags.map(Value::Object))),
-            ("parents", self.parents.map(|parents| parents.map(Value::Array))),
+            ("attrs", self.attrs.json(Value::Object)),
+            ("tags", self.tags.json(Value::Object)),
+            ("parents", self.parents.json(Value::Array)),
         ];
-        let given = members.into_iter().filter_map(|(name, member)| Some((name.to_owned(), member?)));
-        given.map(|(name, member)| (name, member.unwrap_or_default())).collect()
+        members.into_iter().filter_map(|(name, member)| Some((name.to_owned(), member?))).collect()
     }
 }
 
-/// Tells null from absent.
-fn given<'de, D, T>(reader: D) -> std::result::Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::deserialize(reader).map(Some)
+impl<T> Member<T> {
+    fn json(self, value: fn(T) -> Value) -> Option<Value> {
+        match self {
+            Self::Kept => None,
+            Self::Removed => Some(Value::Null),
+            Self::Given(given) => Some(value(given)),
+        }
+    }
 }
 
 /// Entities to make, replace and remove, all or none; together at most 10,000.

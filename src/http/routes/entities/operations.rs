@@ -35,6 +35,13 @@ pub(super) fn store_name(name: &str) -> Result<StoreName> {
     name.parse().map_err(|_| Problem::new(Code::NotFound))
 }
 
+fn parent_name(text: &str) -> Result<EntityKey> {
+    let wrong = "must be an entity in the form `Type::\"id\"`";
+    let uid =
+        text.parse::<EntityUid>().map_err(|_| Problem::new(Code::ValidationFailed).at("?parent", wrong))?;
+    Ok(EntityKey::from(&uid))
+}
+
 /// An entity with its tag.
 fn answer(status: StatusCode, row: EntityRow) -> Result<Response> {
     let tag = tag(row.revision);
@@ -72,11 +79,8 @@ async fn list_entities(
     Query(query): Query<EntityQuery>,
 ) -> Result<Json<EntityPage>> {
     let (limit, cursor) = PageQuery::new(query.limit, query.cursor).page()?;
-    let parent: Option<EntityUid> = query.parent.map(|text| text.parse()).transpose().map_err(|_| {
-        Problem::new(Code::ValidationFailed).at("?parent", "must be an entity in the form `Type::\"id\"`")
-    })?;
-    let filter =
-        EntityFilter { entity_type: query.entity_type, parent: parent.as_ref().map(EntityKey::from) };
+    let parent = query.parent.as_deref().map(parent_name).transpose()?;
+    let filter = EntityFilter { entity_type: query.entity_type, parent };
     let page = app.entities.list(&store_name(&store)?, filter, limit, cursor.as_ref()).await?;
     let data = page.data.into_iter().map(EntityBody::try_from).collect::<Result<_>>()?;
     Ok(Json(EntityPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))

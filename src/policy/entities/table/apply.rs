@@ -159,13 +159,12 @@ impl Body {
             }
         }
         for parent in to.iter().filter(|parent| from.binary_search(parent).is_err()) {
-            match self.children.get_mut(parent) {
-                Some(children) => children.insert(name.clone()),
-                None => {
-                    let mut children = Children::default();
-                    children.insert(name.clone());
-                    self.children.insert(parent.clone(), children);
-                }
+            if let Some(children) = self.children.get_mut(parent) {
+                children.insert(name.clone());
+            } else {
+                let mut children = Children::default();
+                children.insert(name.clone());
+                self.children.insert(parent.clone(), children);
             }
         }
     }
@@ -232,15 +231,13 @@ impl Body {
         } else if let Some(ByParents(known)) = shared.get(parents) {
             known.clone()
         } else {
-            let lineage = match self.of_sibling(name, parents, waiting) {
-                Some(known) => known,
-                None => {
-                    let above =
-                        parents.iter().filter_map(|parent| Some(self.rows.get(parent)?.lineage().as_ref()));
-                    let made = Lineage::over(parents.to_vec(), above);
-                    Arc::new(made.ok_or_else(|| TableError::TooManyAncestors(name.key()))?)
-                }
+            let made = || {
+                let above =
+                    parents.iter().filter_map(|parent| Some(self.rows.get(parent)?.lineage().as_ref()));
+                Lineage::over(parents.to_vec(), above).map(Arc::new)
             };
+            let lineage = self.of_sibling(name, parents, waiting).or_else(made);
+            let lineage = lineage.ok_or_else(|| TableError::TooManyAncestors(name.key()))?;
             shared.insert(ByParents(lineage.clone()));
             lineage
         };

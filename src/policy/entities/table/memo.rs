@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use cedar_policy::Entity;
 use foldhash::fast::RandomState;
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use super::{
     names::{Name, Probe},
@@ -39,7 +42,13 @@ impl Weighter<Name, Made> for Weight {
 
 impl Default for Memo {
     fn default() -> Self {
-        let cache = Cache::with(EXPECTED, CAPACITY_BYTES, Weight, RandomState::default(), Default::default());
+        let cache = Cache::with(
+            EXPECTED,
+            CAPACITY_BYTES,
+            Weight,
+            RandomState::default(),
+            DefaultLifecycle::default(),
+        );
         Self(cache)
     }
 }

@@ -74,7 +74,9 @@ fn check(table: &EntityTable, model: &Naive) {
         assert_eq!(names(core.parents().cloned().map(Into::into).collect()), *parents);
         assert_eq!(names(core.ancestors().cloned().map(Into::into).collect()), closure);
         assert_eq!(entity.to_json_value().unwrap()["attrs"].to_string(), *attrs, "{key}: an old entity");
-        parents.iter().for_each(|parent| below.entry(parent).or_default().push(key));
+        for parent in parents {
+            below.entry(parent).or_default().push(key);
+        }
     }
     for (parent, children) in below {
         let listed: Vec<_> =
@@ -91,7 +93,7 @@ fn check(table: &EntityTable, model: &Naive) {
 type Step = (u8, Option<(u8, Vec<u8>)>);
 
 fn name(number: u8) -> EntityKey {
-    EntityKey::new(if number % 3 == 0 { "Team" } else { "App::Thing" }, format!("e{number}"))
+    EntityKey::new(if number.is_multiple_of(3) { "Team" } else { "App::Thing" }, format!("e{number}"))
 }
 
 fn change((of, what): &Step) -> Change {
