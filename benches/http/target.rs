@@ -16,8 +16,6 @@ use crate::{
 
 /// The store that is asked.
 pub(crate) const STORE: &str = "bench";
-/// Whether entities are pushed, or part of the version.
-const STORED: bool = false;
 
 /// A running server with a signed-in administrator.
 #[derive(Debug)]
@@ -44,18 +42,11 @@ impl Target {
 
     /// Publishes and activates the world's policies, then stores its entities.
     pub(crate) fn fill(&self, world: World) {
-        let mut files = world.files("");
-        if !STORED {
-            files
-                .insert("entities/all.json".to_owned(), Value::Array(world.entities().collect()).to_string());
-        }
-        let version = self.publish(&files);
+        let version = self.publish(&world.files(""));
         self.activate(version);
-        if STORED {
-            let entities = Value::Array(world.entities().collect());
-            let path = format!("/v1/policy-stores/{STORE}/entities");
-            self.server.public.send("PUT", &path, Some(&self.root.token), Some(&entities)).expect(200);
-        }
+        let entities = Value::Array(world.entities().collect());
+        let path = format!("/v1/policy-stores/{STORE}/entities");
+        self.server.public.send("PUT", &path, Some(&self.root.token), Some(&entities)).expect(200);
     }
 
     /// Publishes a version; answers its number.

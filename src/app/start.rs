@@ -152,6 +152,7 @@ impl App {
             tokens: tokens.clone(),
             passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
             rules: PasswordRules::new(&config.passwords),
+            metrics: metrics.clone(),
             registration: config.registration.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),

@@ -6,6 +6,7 @@ use super::{AuthnError, AuthnService, Caller, UserCaller};
 use crate::{
     base::{Digest32, Millis},
     sessions::{SessionError, View},
+    telemetry::metrics::CallerLookup,
     tokens::AccessClaims,
 };
 
@@ -25,8 +26,10 @@ impl AuthnService {
         if let Some(token) = &token
             && let Some(known) = self.remembered(token, now)?
         {
+            self.parts.metrics.caller_looked_up(CallerLookup::Hit);
             return Ok(Caller::User(known));
         }
+        self.parts.metrics.caller_looked_up(CallerLookup::Miss);
         let claims = self.parts.tokens.verify(bearer).await?;
         let caller = self.let_in(claims, token, now).await?;
         Ok(Caller::User(caller))
@@ -50,6 +53,7 @@ impl AuthnService {
             View::Ask => Ok(None),
             View::Ended => {
                 self.callers.forget(token);
+                self.parts.metrics.caller_looked_up(CallerLookup::Refused);
                 Err(SessionError::Revoked.into())
             }
         }

@@ -15,6 +15,7 @@ use crate::{
     roles::{RoleError, RoleService},
     sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionError, SessionService},
     storage::Db,
+    telemetry::metrics::Metrics,
     tokens::{AccessSubject, AccessToken, TokenService},
     users::{Credentials, Email, NewUser, User, UserError, UserService, UserStatus, Username},
     write_tx,
@@ -42,6 +43,8 @@ pub struct AuthnParts {
     pub passwords: Arc<Passwords>,
     /// What a password may be.
     pub rules: PasswordRules,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Who may sign up.
     pub registration: RegistrationConfig,
     /// The time.

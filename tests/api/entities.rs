@@ -204,7 +204,7 @@ both! {
         assert_eq!(replace(&test, &root, "application/json; charset=utf-8", &array).await.expect(200), json!({"revision": 2, "put": 0, "deleted": 0}));
         let before = listed(&test, &root, "?limit=200").await;
         for (media, body, status, code, line, pointer) in [
-            ("application/x-ndjson", format!("{lines}{}", json!({"uid": name("Document", "x"), "attrs": {"archived": 1}})), 422, "entities_invalid", json!(51), "/attrs/archived"),
+            ("application/x-ndjson", format!("{lines}{}", json!({"uid": name("Document", "x"), "attrs": {"visibility": "x", "archived": 1}})), 422, "entities_invalid", json!(51), "/attrs/archived"),
             ("application/x-ndjson", format!("{lines}{}", document("d00", "public", "f")), 422, "entities_invalid", json!(51), "/uid"),
             ("application/x-ndjson", format!("{lines}{{"), 400, "malformed_json", json!(51), ""),
             ("application/json", format!("[{}, 3]", document("d00", "public", "f")), 422, "entities_invalid", Value::Null, "/1"),

@@ -54,6 +54,8 @@ both! {
             ("bailiwick_decisions_total{store=\"app\",outcome=\"error\"}", 1.0),
             ("bailiwick_decision_duration_seconds_count{store=\"app\"}", 3.0),
             ("bailiwick_decision_candidates_count{store=\"app\"}", 3.0),
+            ("bailiwick_caller_cache_lookups_total{result=\"hit\"}", 3.0),
+            ("bailiwick_caller_cache_lookups_total{result=\"miss\"}", 1.0),
         ] {
             assert!((more(series) - wanted).abs() < 1e-9, "{series}: {} more", more(series));
         }

@@ -92,6 +92,7 @@ impl World {
             tokens: Arc::new(tokens.unwrap()),
             passwords: Arc::clone(&pool),
             rules: PasswordRules::new(&passwords),
+            metrics: Arc::default(),
             registration,
             clock,
             entropy,

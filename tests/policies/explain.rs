@@ -125,7 +125,7 @@ fn an_erring_forbid_is_told() {
 #[test]
 fn the_deepest_policy_that_compiles_is_decided_and_explained_on_an_ordinary_stack() {
     for (deep, closing, times) in
-        [("(true && ", ")", 160), ("true || ", "", 400), ("if true then true else ", "", 100)]
+        [("(true && ", ")", 160), ("true || ", "", 400), ("if true then true else ", "", 12)]
     {
         let text = format!(
             "@id(\"p\") permit(principal, action, resource) when {{ !({}false{}) && false }};",

@@ -13,11 +13,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod candidates;
 mod corpus;
 mod differential;
 mod explain;
 mod findings;
-mod hostile;
+mod hostile_policies;
+mod hostile_requests;
 mod matrix;
 mod requests;
 mod shipped;

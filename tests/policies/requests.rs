@@ -179,6 +179,61 @@ fn the_server_adds_what_the_schema_declares() {
     assert_eq!(snapshot.query_as_given(parts).unwrap().context(), query.context());
 }
 
+#[test]
+fn a_question_of_our_own_is_the_same_as_in_json() {
+    let snapshot = snapshot(ANY);
+    let server = ServerContext { now: Some(Millis(5)), ..ServerContext::default() };
+    let named = |principal, action, resource| snapshot.query_named(principal, action, resource, &server);
+    let (user, doc) = (("User", "a\"b"), ("Doc", ""));
+    for (type_name, action) in [("User", "edit"), ("person", "edit")] {
+        let ours = named((type_name, user.1), action, doc).unwrap();
+        // In any order, with escapes of JSON.
+        let texts = [
+            format!("{{\"id\": \"a\\\"b\", \"\\u0074ype\": \"{type_name}\"}}"),
+            format!("{{\"type\": \"Action\", \"id\": \"{action}\"}}"),
+            "\"\\u0044oc::\\\"\\\"\"".to_owned(),
+        ];
+        let [principal, action, resource] =
+            texts.map(|text| serde_json::value::RawValue::from_string(text).unwrap());
+        let parts =
+            RequestParts { principal: &principal, action: &action, resource: &resource, context: None };
+        let theirs = snapshot.query(parts, &server).unwrap();
+        assert_eq!(ours.principal().to_string(), r#"User::"a\"b""#);
+        assert_eq!(
+            (ours.principal(), ours.action(), ours.resource(), ours.context()),
+            (theirs.principal(), theirs.action(), theirs.resource(), theirs.context())
+        );
+    }
+    use QueryProblemKind::{Context, NotApplicable, UnknownAction, UnknownType};
+    wrong(named(user, "view", doc), "/context/mfa", Context); // it needs more than the server knows
+    wrong(named(user, "fly", doc), "/action", UnknownAction);
+    wrong(named(user, "reads", doc), "/action", UnknownAction);
+    wrong(named(user, "same", doc), "/action", UnknownAction);
+    wrong(named(("Usr", ""), "edit", doc), "/principal", UnknownType);
+    wrong(named(("Doc", ""), "edit", doc), "/principal", NotApplicable);
+    wrong(named(user, "edit", ("Color", "blue")), "/resource", UnknownType);
+    wrong(named(user, "edit", ("Color", "red")), "/resource", NotApplicable);
+}
+
+#[test]
+fn one_slice_serves_many_queries() {
+    let snapshot = snapshot(
+        "@id(\"p\") permit(principal in Role::\"staff\", action, resource is Doc) when { resource.n > 0 };",
+    );
+    let identity = [Arc::new(snapshot.identity_entity(&user("active", &["admin"])).unwrap())];
+    let docs = (0..20).map(|n| {
+        json!({"uid": {"type": "Doc", "id": n.to_string()}, "attrs": {"owner": {"type": "User", "id": "u"}, "n": n % 2}})
+    });
+    let inline = raw(&docs.collect());
+    let layers = Layers { identity: &identity, inline: Some(&inline), ..Layers::default() };
+    let slice = EntitySlice::new(&snapshot, layers).unwrap();
+    for n in 0..20 {
+        let (id, server) = (n.to_string(), ServerContext::default());
+        let query = snapshot.query_named(("User", "u"), "edit", ("Doc", &id), &server).unwrap();
+        assert_eq!(decide(&snapshot, &query, &slice).allow, n % 2 == 1, "{n}");
+    }
+}
+
 /// A view of `d` by `u`, with these entities.
 fn verdict(snapshot: &Snapshot, identity: &[EntityRecord], inline: &Value) -> Result<bool, QueryProblem> {
     let query = ask(snapshot, json!("User::\"u\""), json!("view"), json!("Doc::\"d\""), json!({"mfa": true}))

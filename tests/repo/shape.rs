@@ -56,7 +56,8 @@ fn a_mod_rs_holds_declarations_only() {
         for statement in source.code().split(';').map(str::trim) {
             let statement = statement.lines().find(|line| !line.trim_start().starts_with("#[")).unwrap_or("");
             let declares = ["mod ", "use ", "type "].iter().any(|word| {
-                let rest = statement.trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+                let visible = statement.strip_prefix("pub(").and_then(|rest| rest.split_once(") "));
+                let rest = visible.map_or(statement, |(_, rest)| rest);
                 rest.trim_start_matches("pub ").starts_with(word)
             });
             if !statement.is_empty() && !declares && !statement.starts_with("#![") {

@@ -15,6 +15,7 @@
 mod build;
 mod diagnostic;
 mod links;
+mod nesting;
 mod policies;
 mod rules;
 mod schema;

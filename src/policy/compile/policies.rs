@@ -7,8 +7,15 @@ use std::{
 
 use cedar_policy::{Policy, PolicySet, Template};
 
-use super::{diagnostic::findings, text::Text};
-use crate::policy::{Effect, Finding, PolicyId, PolicyRecord, engine, snapshot::Prepared};
+use super::{diagnostic::findings, nesting, text::Text};
+use crate::policy::{
+    Effect, Finding, PolicyId, PolicyRecord,
+    engine::{
+        self,
+        cedar::{Expr, Policy as CorePolicy, Template as CoreTemplate},
+    },
+    snapshot::Prepared,
+};
 
 /// Longest `@id`, in characters: it is written into every answer and log line.
 const MAX_ID: usize = 200;
@@ -128,6 +135,7 @@ impl Read {
         };
         let id = PolicyId::new(id.as_str());
         ids.claim(&id, text, offset, head.line)?;
+        nesting::check(body.condition(), text, offset)?;
         let cedar_id = cedar_policy::PolicyId::new(id.as_str());
         let record = PolicyRecord {
             id,
@@ -180,6 +188,15 @@ impl Head {
 enum Body<'a> {
     Policy(&'a Policy),
     Template(&'a Template),
+}
+
+impl Body<'_> {
+    fn condition(&self) -> Option<&Expr> {
+        match self {
+            Self::Policy(policy) => AsRef::<CorePolicy>::as_ref(*policy).non_scope_constraints(),
+            Self::Template(template) => AsRef::<CoreTemplate>::as_ref(*template).non_scope_constraints(),
+        }
+    }
 }
 
 fn parse_findings(errors: &cedar_policy::ParseErrors, text: Text<'_>) -> Vec<Finding> {

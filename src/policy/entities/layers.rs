@@ -108,50 +108,44 @@ impl<'a> Laid<'a> {
 
     /// An entity with all its ancestors; `None` when no layer knows it.
     pub(super) fn entity(&self, uid: &Uid) -> Option<Held> {
-        let known = self.known(&Layer::ALL, uid);
-        if let [(_, one)] = known.as_slice()
-            && self.apart
-        {
-            return Some(one.clone());
-        }
-        if known.is_empty() {
-            return None;
+        let known = Layer::ALL.map(|layer| self.layer(layer, uid));
+        let mut held = known.iter().flatten();
+        let first = held.next()?;
+        let alone = held.next().is_none();
+        if alone && self.apart {
+            return Some(first.clone());
         }
         let above = self.ancestors(&known);
-        match known.as_slice() {
-            [(_, one)] if one.core().ancestors().count() == above.len() => Some(one.clone()),
-            _ => Some(Held::Core(Arc::new(merge(uid, &known, above)))),
+        if alone && first.core().ancestors().count() == above.len() {
+            return Some(first.clone());
         }
+        Some(Held::Core(Arc::new(merge(uid, &known, above))))
+    }
+
+    /// Whether a layer below the request gives an entity this attribute.
+    pub(super) fn has_below(&self, uid: &Uid, attribute: &str) -> bool {
+        self.below(uid).any(|held| held.core().get(attribute).is_some())
     }
 
     /// What the layers below the request know of an entity, from the bottom up.
-    pub(super) fn below(&self, uid: &Uid) -> Vec<Held> {
-        self.known(&Layer::BELOW, uid).into_iter().map(|(_, held)| held).collect()
-    }
-
-    fn known(&self, layers: &[Layer], uid: &Uid) -> Vec<(Layer, Held)> {
-        layers.iter().filter_map(|layer| Some((*layer, self.layer(*layer, uid)?))).collect()
+    pub(super) fn below(&self, uid: &Uid) -> impl Iterator<Item = Held> {
+        Layer::BELOW.into_iter().filter_map(|layer| self.layer(layer, uid))
     }
 
     /// What one layer knows of an entity.
     fn layer(&self, layer: Layer, uid: &Uid) -> Option<Held> {
         match layer {
             Layer::Fixed => self.snapshot.names().entity(uid).cloned().map(Held::Core),
-            Layer::Identity => (!self.identity.is_empty())
-                .then(|| self.identity.get(uid))
-                .flatten()
-                .copied()
-                .cloned()
-                .map(Held::Public),
+            Layer::Identity if self.identity.is_empty() => None,
+            Layer::Identity => self.identity.get(uid).map(|entity| Held::Public(Arc::clone(entity))),
             Layer::Stored => self.stored?.entity(&EntityUid::from(uid.clone())).map(Held::Public),
-            Layer::Inline => {
-                (!self.inline.is_empty()).then(|| self.inline.get(uid)).flatten().cloned().map(Held::Core)
-            }
+            Layer::Inline if self.inline.is_empty() => None,
+            Layer::Inline => self.inline.get(uid).cloned().map(Held::Core),
         }
     }
 
     /// All that an entity is in, directly or not, by all layers together.
-    fn ancestors(&self, known: &[(Layer, Held)]) -> UidSet {
+    fn ancestors(&self, known: &[Option<Held>; 4]) -> UidSet {
         let mut above = UidSet::default();
         let mut open: Vec<(Uid, Layer)> = Vec::new();
         let mut push = |open: &mut Vec<(Uid, Layer)>, layer: Layer, held: &Held| {
@@ -162,7 +156,9 @@ impl<'a> Laid<'a> {
                 }
             }
         };
-        known.iter().for_each(|(layer, held)| push(&mut open, *layer, held));
+        for (layer, held) in Layer::ALL.into_iter().zip(known) {
+            held.iter().for_each(|held| push(&mut open, layer, held));
+        }
         while let Some((next, from)) = open.pop() {
             // Whoever named this ancestor named what it is in there too.
             for layer in Layer::ALL.into_iter().filter(|layer| *layer != from || !layer.is_closed()) {
@@ -176,16 +172,14 @@ impl<'a> Laid<'a> {
 
     /// What the layers below the request say an entity is in; some name indirect ancestors too.
     pub(super) fn parents_below(&self, uid: &Uid, into: &mut Vec<Uid>) {
-        for layer in Layer::BELOW {
-            into.extend(self.layer(layer, uid).iter().flat_map(|held| held.core().ancestors().cloned()));
-        }
+        self.below(uid).for_each(|held| into.extend(held.core().ancestors().cloned()));
     }
 }
 
 /// The layers of one entity, later ones winning attribute by attribute and tag by tag.
-fn merge(uid: &Uid, known: &[(Layer, Held)], mut above: UidSet) -> Entity {
+fn merge(uid: &Uid, known: &[Option<Held>], mut above: UidSet) -> Entity {
     let (mut attrs, mut tags) = (BTreeMap::new(), BTreeMap::new());
-    for (_, held) in known {
+    for held in known.iter().flatten() {
         attrs.extend(held.core().attrs().map(|(name, value)| (name.clone(), value.clone())));
         tags.extend(held.core().tags().map(|(name, value)| (name.clone(), value.clone())));
     }

@@ -78,12 +78,14 @@ impl<'a> EntitySlice<'a> {
         Ok(EntitySlice { source: Source::Whole(entities) })
     }
 
-    /// The entities without the actions, in Cedar's JSON form with all ancestors as parents, sorted by name. Of a
-    /// slice that is not owned, those that were looked at.
+    /// The entities of an owned slice without the actions, in Cedar's JSON form with all ancestors as parents, sorted
+    /// by name.
     ///
-    /// Errors: Cedar's message for a value that has no JSON form.
+    /// Errors: Cedar's message for a value that has no JSON form; a slice that is not owned has no end to write.
     pub fn to_json(&self) -> Result<Value, String> {
-        let Source::Whole(entities) = &self.source else { return Ok(Value::Array(vec![])) };
+        let Source::Whole(entities) = &self.source else {
+            return Err("the slice makes its entities on demand: only an owned one can be written".to_owned());
+        };
         let mut listed = BTreeMap::new();
         for entity in entities.iter().filter(|entity| !entity.uid().is_action()) {
             let mut json = entity.to_json_value().map_err(|error| chain(&error))?;

@@ -75,9 +75,8 @@ fn all(raw: &RawValue, below: &Laid<'_>) -> Option<Entities> {
 /// Whether the attributes that must be there are: in the request or below it.
 fn complete(read: &Read<'_>, below: &Laid<'_>) -> bool {
     read.missing == 0 || {
-        let known = below.below(&read.uid);
         let mut absent = read.required().filter(|name| !read.attrs.contains_key(*name));
-        absent.all(|name| known.iter().any(|held| held.core().get(name).is_some()))
+        absent.all(|name| below.has_below(&read.uid, name))
     }
 }
 
