@@ -61,7 +61,7 @@ struct Batch<'a> {
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(Authorize::NAME)),
-        ("x-problem-codes" = json!([])),
+        ("x-problem-codes" = json!(["unknown_policy_store"])),
     ),
 )]
 pub(super) async fn authorize_batch(
