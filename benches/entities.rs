@@ -1,7 +1,8 @@
 //! What the hot copy of pushed entities costs: building, one write, looking up, memory; at 10,000, 100,000 and
 //! 1,000,000 entities, as a table with ratios to the first.
 //!
-//! `cargo bench --bench entities [-- <entities>…]`. Each size runs in a process of its own, for its memory.
+//! `cargo bench --bench entities [-- <entities>…]`. Each size runs in a process of its own, for its memory. Then the
+//! way through the service and SQLite, at up to 100,000: loading all, one write, starting anew.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,10 +22,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bailiwick::policy::{EntityKey, EntityRow, EntityTable, EntityUid, Revision, Snapshot};
+use bailiwick::{
+    audit::Actor,
+    base::{Clock, NodeId, SeededEntropy, SystemClock},
+    bus::Bus,
+    entities::{EntityParts, EntityService, IfMatch, LoadForm},
+    policy::{
+        Bundle, EntityKey, EntityRow, EntityTable, EntityUid, LivePolicies, Node, PolicyService, Revision,
+        Snapshot, StoreName,
+    },
+    storage::{Db, SqliteOptions},
+};
 use cedar_policy::{EntityId, EntityTypeName, PolicySet, Schema};
-use serde_json::json;
+use serde_json::{Value, json};
 
+const SCHEMA: &str = "entity Folder in [Folder]; entity User; entity Shelf;
+    entity Document in [Folder, Shelf] = { owner: User, title: String, version: Long, archived: Bool, visibility: String };
+    action view appliesTo { principal: User, resource: Document };";
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 const CHILD: &str = "--one";
 const WRITES: usize = 2_000;
@@ -74,6 +88,69 @@ fn main() {
         }
         println!();
     }
+    println!("\nthrough the service, on SQLite");
+    for size in sizes.into_iter().filter(|size| *size <= 100_000) {
+        tokio::runtime::Runtime::new().unwrap().block_on(through_sql(size));
+    }
+}
+
+/// Loads newline-delimited JSON, writes single entities, starts a second service on the same data.
+async fn through_sql(size: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::sqlite(&SqliteOptions { path: folder.path().join("bench.db"), readers: 2 }).await.unwrap();
+    db.migrate().await.unwrap();
+    let store: StoreName = "app".parse().unwrap();
+    let service = service(&db, &store, 1).await;
+    let lines: Vec<String> = (0..size).map(|number| format!("{}\n", document_json(number, 0))).collect();
+    let actor = Actor::named("bench");
+    let started = Instant::now();
+    let load = service.begin_load(&store, LoadForm::Lines).await.unwrap();
+    for some in lines.chunks(500) {
+        assert!(load.send(some.concat().into_bytes()).await);
+    }
+    service.finish_load(load, actor).await.unwrap();
+    let loaded = started.elapsed();
+    let mut times = Vec::new();
+    for turn in 0..300 {
+        let Value::Object(mut members) = document_json(spread(turn, size), turn + 1) else { continue };
+        members.remove("uid");
+        let key = key("Document", spread(turn, size));
+        let started = Instant::now();
+        service.put(&store, key, &members, &IfMatch::Anything, actor).await.unwrap();
+        times.push(nanos(started.elapsed()));
+    }
+    let started = Instant::now();
+    let again = self::service(&db, &store, 2).await;
+    let anew = started.elapsed();
+    assert_eq!(again.table(&store).unwrap().len(), size);
+    println!(
+        "{size:>9} entities: load {:.2} s, one write p50 {:.2} ms, p99 {:.2} ms, start {:.2} s",
+        loaded.as_secs_f64(),
+        percentile(&times, 50) / 1e6,
+        percentile(&times, 99) / 1e6,
+        anew.as_secs_f64(),
+    );
+}
+
+async fn service(db: &Db, store: &StoreName, seed: u64) -> EntityService {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SeededEntropy::new(seed)));
+    let (bus, poll) = (Bus::local(), Duration::from_secs(5));
+    let node = Node { id: NodeId::new(clock.now(), &*entropy).unwrap(), name: "bench".to_owned() };
+    let live = LivePolicies::new(db.clone(), clock.clone(), bus.clone(), Arc::default(), node, poll);
+    let policies =
+        PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), Arc::new(live));
+    let view = "@id(\"view\")\npermit (principal, action == Action::\"view\", resource);\n";
+    let files = [
+        ("manifest.toml", "name = \"app\"\nsemver = \"1.0.0\"\n"),
+        ("schema/app.cedarschema", SCHEMA),
+        ("view.cedar", view),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), Arc::from(text.as_bytes())));
+    policies.put_live(store, &Bundle::new(files.into()).unwrap(), "bench", "bench").await.unwrap();
+    let parts = EntityParts { db: db.clone(), bus, policies: Arc::new(policies), clock, entropy, poll };
+    let service = EntityService::new(parts);
+    service.refresh().await.unwrap();
+    service
 }
 
 fn in_own_process(size: usize) -> Vec<f64> {
@@ -265,20 +342,23 @@ fn beside_a_writer(table: EntityTable, seen: &[EntityUid], size: usize) -> Vec<f
     times
 }
 
+/// A document as an application sends it.
+fn document_json(number: usize, version: usize) -> Value {
+    json!({
+        "uid": {"type": "Document", "id": format!("Document-{number}")},
+        "attrs": {"owner": {"type": "User", "id": "u"}, "title": format!("Document number {number}"),
+            "version": version, "archived": false, "visibility": "internal"},
+        "parents": [{"type": "Folder", "id": format!("Folder-{}", number / 90)}],
+    })
+}
+
 /// Checking an entity against a schema, as a load does with each: mean in µs.
 fn check() -> f64 {
-    let schema = "entity Folder in [Folder]; entity User; entity Shelf;
-        entity Document in [Folder, Shelf] = { owner: User, title: String, version: Long, archived: Bool, visibility: String };
-        action view appliesTo { principal: User, resource: Document };";
-    let schema: Schema = schema.parse().unwrap();
+    let schema: Schema = SCHEMA.parse().unwrap();
     let snapshot = Snapshot::from_policy_set("app".parse().unwrap(), &PolicySet::new(), schema).unwrap();
     let started = Instant::now();
     for number in 0..CHECKS {
-        let entity = json!({
-            "uid": {"type": "Document", "id": format!("Document-{number}")},
-            "attrs": {"owner": {"type": "User", "id": "u"}, "title": "A title", "version": number, "archived": false, "visibility": "x"},
-            "parents": [{"type": "Folder", "id": "f"}],
-        });
+        let entity = document_json(number, 0);
         black_box(snapshot.check_entity(&entity)).unwrap();
     }
     started.elapsed().as_secs_f64() * 1e6 / CHECKS as f64

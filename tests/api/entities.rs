@@ -274,6 +274,37 @@ both! {
         put(&test, &root, system, json!({})).await.expect(201);
     }
 
+    async fn decisions_see_what_was_pushed(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let root = test.administrator().await;
+        let (user, second) = (test.user("ada").await, test.second_node().await);
+        let view = json!({"action": "view", "resource": name("Document", "d")});
+        let here = async |decision: &str| {
+            let reply = test.ask(&user.token, view.clone()).await;
+            assert_eq!(reply.body["decision"], decision, "{}", reply.text);
+        };
+        here("deny").await;
+        put(&test, &root, &at("Document", "d"), json!({"attrs": {"visibility": "public", "archived": false}})).await.expect(201);
+        here("allow").await;
+        let internal = json!({"attrs": {"visibility": "internal"}});
+        test.send(Method::PATCH, &at("Document", "d"), Some(&root.token), Some(internal)).await.expect(200);
+        here("deny").await;
+        let owned = json!({"attrs": {"owner": name("User", &user.id)}});
+        test.send(Method::PATCH, &at("Document", "d"), Some(&root.token), Some(owned)).await.expect(200);
+        here("allow").await;
+        // The other node decides by its own hot copy.
+        let (app, routers) = second;
+        for (follow, decision) in [(false, "deny"), (true, "allow")] {
+            if follow {
+                app.entities.refresh().await.unwrap();
+            }
+            let there = send(&routers.public, Method::POST, "/v1/authorize", Some(&user.token), Some(view.clone())).await;
+            assert_eq!(there.expect(200)["decision"], decision);
+        }
+        replace(&test, &root, "application/json", "[]").await.expect(200);
+        here("deny").await;
+    }
+
     /// The other node answers from the database at once, and decides by its hot copy once it has followed.
     async fn nodes_share_entities(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };

@@ -19,12 +19,14 @@ fn user(id: &str, attrs: Value) -> BatchItem {
     put(json!({"uid": {"type": "App::User", "id": id}, "attrs": attrs}))
 }
 
-async fn actions(node: &Node) -> Vec<(String, String, String)> {
+async fn actions(node: &Node) -> Vec<(String, String, Value)> {
     let records = audit::list(&mut &node.db, TenantId::DEFAULT, Limit::new(200).unwrap()).await.unwrap();
     let ours = records.into_iter().filter(|record| record.action.starts_with("entit"));
     let mut ours: Vec<_> = ours.map(|it| (it.id, it.action, it.subject, it.detail)).collect();
     ours.sort_by_key(|record| (record.1.clone(), record.0)); // of one millisecond: in no order
-    ours.into_iter().map(|(_, action, subject, detail)| (action, subject, detail)).collect()
+    ours.into_iter()
+        .map(|(_, action, subject, detail)| (action, subject, serde_json::from_str(&detail).unwrap()))
+        .collect()
 }
 
 both! {
@@ -54,7 +56,7 @@ both! {
         assert_eq!(node.revision(), 3);
         let (put, delete) = ("entity_put".to_owned(), "entity_deleted".to_owned());
         let subject = "App::User::\"ada\"".to_owned();
-        let detail = "{\"store\":\"app\"}".to_owned();
+        let detail = json!({"store": "app"});
         assert_eq!(actions(&node).await, [delete, put.clone(), put].map(|it| (it, subject.clone(), detail.clone())));
     }
 
@@ -190,7 +192,7 @@ both! {
         assert_eq!((nothing.revision, nothing.removed), (Revision(2), 0));
         let records = actions(&node).await;
         assert_eq!(records.len(), 2, "one record a write");
-        assert_eq!(records[0], ("entities_written".to_owned(), "app".to_owned(), "{\"deleted\":1,\"put\":1200}".to_owned()));
+        assert_eq!(records[0], ("entities_written".to_owned(), "app".to_owned(), json!({"put": 1_200, "deleted": 1})));
     }
 
     async fn the_hierarchy_has_no_cycle(backend: Backend) {
