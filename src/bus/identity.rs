@@ -113,7 +113,6 @@ impl IdentityNews {
 
     /// The counter of an id: by its last bits, which are random.
     fn slot(&self, id: u128) -> Option<&AtomicU64> {
-        #[expect(clippy::cast_possible_truncation, reason = "the last bits are what is wanted")]
         self.slots.get(id as usize % SLOTS)
     }
 }

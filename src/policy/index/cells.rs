@@ -50,10 +50,10 @@ struct Group {
 pub(super) struct Cells {
     /// The cells of each principal node.
     rows: Vec<Range<u32>>,
-    cells: Vec<Cell>,
+    all: Vec<Cell>,
     groups: Vec<Group>,
     postings: Vec<Posting>,
-    /// The place of a cell among `cells`.
+    /// The place of a cell among `all`.
     places: HashMap<(NodeNumber, NodeNumber), u32>,
 }
 
@@ -63,11 +63,11 @@ impl Cells {
         filed.sort_unstable();
         let mut made = Self { rows: vec![0..0; principals as usize], ..Self::default() };
         for row in filed.chunk_by(|a, b| a.principal == b.principal) {
-            let start = length(&made.cells);
+            let start = length(&made.all);
             for cell in row.chunk_by(|a, b| a.resource == b.resource) {
                 made.cell(cell);
             }
-            let end = length(&made.cells);
+            let end = length(&made.all);
             if let Some(row) = row.first().and_then(|first| made.rows.get_mut(first.principal as usize)) {
                 *row = start..end;
             }
@@ -84,8 +84,8 @@ impl Cells {
             let postings = first..length(&self.postings);
             self.groups.extend(group.first().map(|filed| Group { demand: filed.demand, postings }));
         }
-        self.places.insert((principal, resource), length(&self.cells));
-        self.cells.push(Cell { resource, groups: start..length(&self.groups) });
+        self.places.insert((principal, resource), length(&self.all));
+        self.all.push(Cell { resource, groups: start..length(&self.groups) });
     }
 
     /// Adds to `into` the postings of all cells at these nodes whose demand is met. Both lists ascend.
@@ -108,14 +108,14 @@ impl Cells {
         };
         for principal in principals {
             let Some(row) = self.rows.get(*principal as usize) else { continue };
-            let row_cells = slice(&self.cells, row);
+            let row_cells = slice(&self.all, row);
             if row_cells.len() <= resources.len() {
                 let reached = |cell: &&Cell| resources.binary_search(&cell.resource).is_ok();
                 row_cells.iter().filter(reached).for_each(&mut open);
             } else {
                 let place = |resource: &NodeNumber| self.places.get(&(*principal, *resource));
                 let cells = resources.iter().filter_map(place);
-                cells.filter_map(|place| self.cells.get(*place as usize)).for_each(&mut open);
+                cells.filter_map(|place| self.all.get(*place as usize)).for_each(&mut open);
             }
         }
     }

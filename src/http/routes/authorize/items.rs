@@ -145,15 +145,13 @@ impl<'w, 'a> Items<'w, 'a> {
         let subject = subject(app, &caller.user, token).await.map_err(sorted)?;
         let at = self.store(&name).await?;
         let Some((pinned, _)) = self.stores.get(at) else { return Ok(()) };
-        let (principal, is_callers, is_subjects) = match item.principal.or(self.defaults.principal) {
-            Some(given) => {
-                let about = |user| is_about(pinned, given, user);
-                (Principal::Given(given), about(&caller.user), about(&subject))
-            }
-            None => {
-                let own = principal_of(pinned, &subject).map_err(Failed::Batch)?;
-                (Principal::Own(own), subject.user_id == caller.user.user_id, true)
-            }
+        let given = item.principal.or(self.defaults.principal);
+        let (principal, is_callers, is_subjects) = if let Some(given) = given {
+            let about = |user| is_about(pinned, given, user);
+            (Principal::Given(given), about(&caller.user), about(&subject))
+        } else {
+            let own = principal_of(pinned, &subject).map_err(Failed::Batch)?;
+            (Principal::Own(own), subject.user_id == caller.user.user_id, true)
         };
         if !is_callers {
             self.need::<AuthorizeOthers>(&name).await?;

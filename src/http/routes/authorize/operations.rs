@@ -49,12 +49,11 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
     let subject = subject(&app, &caller.user, question.token.as_ref()).await?;
     let pinned = app.authorize.pin(&store).await?;
     let own;
-    let (principal, is_about_caller, is_about_subject) = match question.principal {
-        Some(given) => (given, is_about(&pinned, given, &caller.user), is_about(&pinned, given, &subject)),
-        None => {
-            own = principal_of(&pinned, &subject)?;
-            (&*own, subject.user_id == caller.user.user_id, true)
-        }
+    let (principal, is_about_caller, is_about_subject) = if let Some(given) = question.principal {
+        (given, is_about(&pinned, given, &caller.user), is_about(&pinned, given, &subject))
+    } else {
+        own = principal_of(&pinned, &subject)?;
+        (&*own, subject.user_id == caller.user.user_id, true)
     };
     if !is_about_caller {
         caller.may::<AuthorizeOthers>(&app, resource).await?;
