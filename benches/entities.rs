@@ -4,6 +4,10 @@
 //! `cargo bench --bench entities [-- <entities>…]`. Each size runs in a process of its own, for its memory. Then the
 //! way through the service and SQLite, at up to 100,000: loading all, one write, starting anew.
 #![expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!` written in place reads better than a reference to it"
+)]
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
@@ -79,7 +83,9 @@ fn main() {
     let sizes = if chosen.is_empty() { SIZES.to_vec() } else { chosen };
     let columns: Vec<Vec<f64>> = sizes.iter().map(|size| in_own_process(*size)).collect();
     print!("{:<40}{:>6}", "entities", "");
-    sizes.iter().for_each(|size| print!("{size:>22}"));
+    for size in &sizes {
+        print!("{size:>22}");
+    }
     println!();
     for (row, (what, unit)) in ROWS.iter().enumerate() {
         print!("{what:<40}{unit:>6}");
@@ -216,7 +222,7 @@ fn documents(size: usize) -> usize {
 }
 
 fn rows(size: usize) -> impl Iterator<Item = EntityRow> {
-    let folder = |number: usize| folder_row(number, (number > 0).then(|| number / 10));
+    let folder = |number: usize| folder_row(number, (number > 0).then_some(number / 10));
     let user = |number: usize| {
         row(
             "User",

@@ -1,6 +1,7 @@
 //! Reading requests and their entities, beside Cedar's public API doing the same. Prints ratios of one run.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a bench fails by panicking and prints its ratios"
 )]

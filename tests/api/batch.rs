@@ -166,7 +166,6 @@ both! {
         };
         for item in [
             with("principal", json!({"type": "User", "id": bob.id})),
-            with("principal", json!({"type": "User", "id": bob.id.replacen("usr", "u\u{73}r", 1)})),
             with("principal", json!(format!("User::\"{}\"", bob.id))),
             with("token", json!(bob.token)),
             with("explain", json!(true)),

@@ -86,8 +86,8 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let user = test.user("someone").await;
         test.ask(&user.token, view("app")).await.expect(200);
-        let text = scrape(&test).await;
-        assert!(text.ends_with("# EOF\n"));
+        let page = scrape(&test).await;
+        assert!(page.ends_with("# EOF\n"));
         for metric in CATALOG {
             let base = metric.name.strip_suffix("_total").unwrap_or(metric.name);
             let kind = match metric.kind {
@@ -97,15 +97,15 @@ both! {
             };
             // A store without pushed entities shows none.
             if !metric.name.starts_with("bailiwick_entities") {
-                assert!(text.contains(&format!("# TYPE {base} {kind}\n")), "{base} {kind}\n{text}");
+                assert!(page.contains(&format!("# TYPE {base} {kind}\n")), "{base} {kind}\n{page}");
             }
-            for sample in text.lines().filter(|line| line.starts_with(&format!("{}{{", metric.name))) {
+            for sample in page.lines().filter(|line| line.starts_with(&format!("{}{{", metric.name))) {
                 for label in metric.labels {
                     assert!(sample.contains(&format!("{label}=\"")), "{sample} has no `{label}`");
                 }
             }
         }
-        let declared = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let declared = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
         for name in declared {
             let known = CATALOG.iter().any(|metric| metric.name == name || metric.name == format!("{name}_total"));
             assert!(known, "`{name}` is not in the catalog");
@@ -117,7 +117,7 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let user = test.user("prober").await;
         let probe = async || {
-            let made_up = unique().to_string();
+            let made_up = unique();
             let method = Method::from_bytes(format!("M{}", made_up.replace('-', "")).as_bytes()).unwrap();
             for path in [format!("/{made_up}"), format!("/v1/{made_up}/x"), format!("/v1/sessions/{made_up}")] {
                 unchecked(&test.routers.public, &path).await;

@@ -18,9 +18,9 @@ fn question() -> Value {
 }
 
 async fn metric(test: &TestApp, series: &str) -> String {
-    let text = send(&test.routers.admin, Method::GET, "/metrics", None, None).await.text;
-    let found = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned));
-    found.unwrap_or_else(|| panic!("no `{series}` in\n{text}"))
+    let page = send(&test.routers.admin, Method::GET, "/metrics", None, None).await.text;
+    let found = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned));
+    found.unwrap_or_else(|| panic!("no `{series}` in\n{page}"))
 }
 
 async fn health(test: &TestApp, root: &Actor) -> Value {

@@ -6,6 +6,10 @@
     clippy::panic,
     reason = "a test fails by panicking; the exemption of clippy.toml does not reach helper functions"
 )]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!` written in place reads better than a reference to it"
+)]
 
 #[path = "../support/source.rs"]
 mod source;

@@ -181,6 +181,7 @@ fn the_server_adds_what_the_schema_declares() {
 
 #[test]
 fn a_question_of_our_own_is_the_same_as_in_json() {
+    use QueryProblemKind::{Context, NotApplicable, UnknownAction, UnknownType};
     let snapshot = snapshot(ANY);
     let server = ServerContext { now: Some(Millis(5)), ..ServerContext::default() };
     let named = |principal, action, resource| snapshot.query_named(principal, action, resource, &server);
@@ -204,7 +205,6 @@ fn a_question_of_our_own_is_the_same_as_in_json() {
             (theirs.principal(), theirs.action(), theirs.resource(), theirs.context())
         );
     }
-    use QueryProblemKind::{Context, NotApplicable, UnknownAction, UnknownType};
     wrong(named(user, "view", doc), "/context/mfa", Context); // it needs more than the server knows
     wrong(named(user, "fly", doc), "/action", UnknownAction);
     wrong(named(user, "reads", doc), "/action", UnknownAction);

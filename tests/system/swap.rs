@@ -87,7 +87,9 @@ fn versions_go_live_under_load_without_a_failure_or_a_mixture() {
         swapped.unwrap();
         let mut all: BTreeMap<i64, u64> = BTreeMap::new();
         for counted in askers.into_iter().map(|asker| asker.join().unwrap()) {
-            counted.into_iter().for_each(|(version, count)| *all.entry(version).or_default() += count);
+            for (version, count) in counted {
+                *all.entry(version).or_default() += count;
+            }
         }
         all
     });

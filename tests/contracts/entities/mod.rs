@@ -15,9 +15,9 @@ use std::{
 
 use bailiwick::{
     audit::Actor,
-    base::{Clock, Entropy, ManualClock, Millis, NodeId, SeededEntropy},
+    base::{Clock, Entropy, Limit, ManualClock, Millis, NodeId, SeededEntropy},
     bus::Bus,
-    entities::{EntityError, EntityParts, EntityService, IfMatch, Written},
+    entities::{EntityError, EntityFilter, EntityParts, EntityService, IfMatch, Written},
     policy::{
         Bundle, EntityKey, EntityRow, LivePolicies, Node as PolicyNode, PolicyService, Revision, StoreName,
     },
@@ -121,7 +121,7 @@ impl Node {
         loop {
             let page = self
                 .entities
-                .list(&app(), Default::default(), Default::default(), cursor.as_ref())
+                .list(&app(), EntityFilter::default(), Limit::default(), cursor.as_ref())
                 .await
                 .unwrap();
             rows.extend(page.data);

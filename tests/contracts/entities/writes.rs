@@ -149,16 +149,16 @@ both! {
         let (node, other) = two(&test).await;
         node.put("User/ada", json!({})).await.unwrap();
         node.put("User/bob", json!({})).await.unwrap();
-        let none = object(json!({}));
+        let empty = object(json!({}));
         let changed = |written: Result<_, EntityError>| match written {
             Err(EntityError::Changed { revision }) => revision.map(|it| it.0),
             other => panic!("{other:?}"),
         };
         // The other node has heard of nothing and must still judge by the truth.
-        assert_eq!(changed(other.entities.put(&app(), key("User/ada"), &none, &revisions(&[2]), ADA).await), Some(1));
-        assert_eq!(changed(other.entities.patch(&app(), key("User/x"), &none, &IfMatch::Exists, ADA).await), None);
+        assert_eq!(changed(other.entities.put(&app(), key("User/ada"), &empty, &revisions(&[2]), ADA).await), Some(1));
+        assert_eq!(changed(other.entities.patch(&app(), key("User/x"), &empty, &IfMatch::Exists, ADA).await), None);
         assert_eq!(changed(other.entities.delete(&app(), key("User/bob"), &revisions(&[]), ADA).await), Some(2));
-        let put = other.entities.put(&app(), key("User/ada"), &none, &revisions(&[7, 1]), ADA).await.unwrap();
+        let put = other.entities.put(&app(), key("User/ada"), &empty, &revisions(&[7, 1]), ADA).await.unwrap();
         assert_eq!(put.revision, Revision(3));
         assert_eq!(changed(node.entities.delete(&app(), key("User/ada"), &revisions(&[1]), ADA).await), Some(3));
         assert_eq!(node.entities.delete(&app(), key("User/ada"), &revisions(&[3]), ADA).await.unwrap().revision, Revision(4));
