@@ -1,4 +1,5 @@
-//! Facts as entities of a store.
+//! Facts as entities of a store. Each names all that it is in, not only what it is in directly: an entity that is
+//! complete in itself is shared by decisions, and one that is not is put together for each.
 
 use serde_json::{Map, json};
 
@@ -15,23 +16,19 @@ use crate::{
 pub(super) fn of_user(facts: &UserFacts, roles: &Hierarchy, types: &IdentityTypes) -> Vec<EntityRecord> {
     let (Some(user), Some(user_type)) = (&facts.user, &types.user) else { return Vec::new() };
     let mut records = Vec::new();
-    records.extend(user_record(user_type, user, &facts.roles, types));
-    records.extend(roles.closure(&facts.roles).into_iter().filter_map(|role| role_record(role, types)));
+    let granted = roles.closure(&facts.roles);
+    records.extend(user_record(user_type, user, &granted, types));
+    records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
     records.extend(tenant_record(user.tenant_id, types));
     records
 }
 
 /// The roles of a tenant.
 pub(super) fn of_roles(roles: &Hierarchy, types: &IdentityTypes) -> Vec<EntityRecord> {
-    roles.iter().filter_map(|role| role_record(role, types)).collect()
+    roles.iter().filter_map(|role| role_record(role, roles, types)).collect()
 }
 
-fn user_record(
-    user_type: &str,
-    user: &User,
-    roles: &[String],
-    types: &IdentityTypes,
-) -> Option<EntityRecord> {
+fn user_record(user_type: &str, user: &User, roles: &[&Role], types: &IdentityTypes) -> Option<EntityRecord> {
     let mut attrs = Map::new();
     attrs.insert("email".to_owned(), json!(user.email));
     attrs.insert("email_verified".to_owned(), json!(user.email_verified));
@@ -48,14 +45,15 @@ fn user_record(
         let reference = json!({"__entity": {"type": kind, "id": user.tenant_id.to_string()}});
         attrs.insert("tenant".to_owned(), reference);
     }
-    let roles = roles.iter().filter_map(|name| uid(types.role.as_deref()?, name));
+    let roles = roles.iter().filter_map(|role| uid(types.role.as_deref()?, &role.name));
     let uid = uid(user_type, &user.id.to_string())?;
     Some(EntityRecord { uid, attrs, parents: roles.chain(tenant).collect() })
 }
 
-fn role_record(role: &Role, types: &IdentityTypes) -> Option<EntityRecord> {
+fn role_record(role: &Role, roles: &Hierarchy, types: &IdentityTypes) -> Option<EntityRecord> {
     let kind = types.role.as_deref()?;
-    let parents = role.inherits.as_deref().and_then(|parent| uid(kind, parent)).into_iter().collect();
+    let inherited = roles.chain(&role.name).skip(1);
+    let parents = inherited.filter_map(|parent| uid(kind, &parent.name)).collect();
     Some(EntityRecord { uid: uid(kind, &role.name)?, attrs: Map::new(), parents })
 }
 
