@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     app::{Actor, PASSWORD, Reply, TestApp, raw},
     both,
-    contract::{Operation, is_of, operations, resolve},
+    contract::{Operation, are_all_wrong, is_of, operations, resolve},
     forge::with_checksum,
 };
 
@@ -164,13 +164,6 @@ fn refused(reply: &Reply, what: &str) {
     let status = reply.status.as_u16();
     assert!((400..500).contains(&status), "{what}: {status} {}", reply.text);
     reply.assert_problem();
-}
-
-/// Whether this is the answer to a batch that denies every item as a wrong one.
-fn are_all_wrong(body: &Value) -> bool {
-    let is_wrong =
-        |answer: &Value| answer["decision"] == "deny" && answer["errors"][0]["pointer"].is_string();
-    body["answers"].as_array().is_some_and(|answers| answers.iter().all(is_wrong))
 }
 
 both! {

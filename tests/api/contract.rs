@@ -216,3 +216,10 @@ pub(crate) fn is_of(kind: &str, value: &Value) -> bool {
         other => panic!("`{other}` is not a type"),
     }
 }
+
+/// Whether this is the answer to a batch that denies every item as a wrong one.
+pub(crate) fn are_all_wrong(body: &Value) -> bool {
+    let is_wrong =
+        |answer: &Value| answer["decision"] == "deny" && answer["errors"][0]["pointer"].is_string();
+    body["answers"].as_array().is_some_and(|answers| answers.iter().all(is_wrong))
+}
