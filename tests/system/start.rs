@@ -85,7 +85,6 @@ fn t51_each_path_answers_on_its_own_listener_only() {
         ("/docs/", [true, false, false]),
         ("/docs/swagger-ui.css", [true, false, false]),
         ("/", [false; 3]),
-        ("/metrics", [false; 3]),
         ("/debug", [false; 3]),
         ("/internal", [false; 3]),
         ("/admin", [false; 3]),
