@@ -24,7 +24,7 @@ use crate::{
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::{Db, Pending, PostgresOptions, SqliteOptions},
     telemetry::metrics::Metrics,
-    tokens::{TokenService, TokenSettings},
+    tokens::{TokenParts, TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
 };
@@ -128,11 +128,17 @@ impl App {
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let settings = TokenSettings::new(&config.tokens, &config.public_url());
-        let tokens =
-            TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
-                .await
-                .map(Arc::new)
-                .context("the signing keys cannot be opened")?;
+        let tokens = TokenParts {
+            db: db.clone(),
+            bus: bus.clone(),
+            settings,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let tokens = TokenService::start(tokens, &secrets.master)
+            .await
+            .map(Arc::new)
+            .context("the signing keys cannot be opened")?;
         let sessions = SessionParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -235,6 +241,7 @@ impl App {
         worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
+        worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);
             let watch = FolderWatch::new(self.policies.clone(), self.config.policy.dir.clone(), interval);

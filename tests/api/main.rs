@@ -9,6 +9,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../security/mod.rs"]
+mod security;
+
 mod app;
 mod contract;
 mod entities;
@@ -28,6 +31,7 @@ mod logs;
 mod matrix;
 mod metrics;
 mod middleware;
+mod oauth;
 mod passwords;
 mod policy_stores;
 mod refresh;

@@ -27,6 +27,7 @@ struct Stage {
     other: Actor,
     leaver: Actor,
     binding: String,
+    key: String,
 }
 
 impl Stage {
@@ -51,7 +52,10 @@ impl Stage {
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
-        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding })
+        // A key that signs nothing yet: dropping it signs nobody out.
+        let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
+        let key = key["kid"].as_str().unwrap().to_owned();
+        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding, key })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -77,6 +81,7 @@ impl Stage {
             .replace("{id}", "t")
             .replace("{name}", "spare")
             .replace("{binding_id}", &self.binding)
+            .replace("{kid}", &self.key)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };

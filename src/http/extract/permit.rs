@@ -110,6 +110,7 @@ impl<A: Action> FromRequestParts<AppState> for Permit<A> {
         let caller = Authenticated::from_request_parts(parts, app).await?;
         let resource = match A::RESOURCE {
             ResourceOf::Tenant => EntityRef::new("Tenant", caller.user.tenant_id.to_string()),
+            ResourceOf::Installation => EntityRef::new("Tenant", TenantId::DEFAULT.to_string()),
             ResourceOf::Caller => EntityRef::new("User", &*caller.user.name),
             ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
         };

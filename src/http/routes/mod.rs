@@ -7,6 +7,7 @@ mod entities;
 mod health;
 mod keys;
 mod metrics;
+mod oauth;
 mod policy_stores;
 mod roles;
 mod routers;

@@ -4,7 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup, users,
+    auth, authorize, docs, entities, health, keys, metrics, oauth, policy_stores, roles, sessions, setup,
+    users,
 };
 use crate::http::{
     codes::Code,
@@ -25,6 +26,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(roles::router())
         .merge(setup::router())
         .merge(keys::router())
+        .merge(oauth::router())
 }
 
 /// For operators and orchestrators.
