@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, IdentityCache, Sampling},
-    base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
+    base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
     entities::{EntityParts, EntityService},
@@ -127,18 +127,7 @@ impl App {
         let news = || identity_news.clone();
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
-        let settings = TokenSettings::new(&config.tokens, &config.public_url());
-        let tokens = TokenParts {
-            db: db.clone(),
-            bus: bus.clone(),
-            settings,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        };
-        let tokens = TokenService::start(tokens, &secrets.master)
-            .await
-            .map(Arc::new)
-            .context("the signing keys cannot be opened")?;
+        let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = SessionParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -297,6 +286,25 @@ pub async fn connect(config: &Config) -> Result<Db> {
     let path = config.database_path();
     let options = SqliteOptions { path: path.clone(), readers: connections };
     Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
+}
+
+async fn start_tokens(
+    config: &Config,
+    master: &MasterKey,
+    db: &Db,
+    bus: &Bus,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<TokenService>> {
+    let parts = TokenParts {
+        db: db.clone(),
+        bus: bus.clone(),
+        settings: TokenSettings::new(&config.tokens, &config.public_url()),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let tokens = TokenService::start(parts, master).await.context("the signing keys cannot be opened")?;
+    Ok(Arc::new(tokens))
 }
 
 fn policy_service(

@@ -71,13 +71,13 @@ both! {
         node.tend().await.unwrap();
         assert_eq!(states(&node).await, [(first.kid.clone(), KeyState::Active)], "nothing is due");
 
-        clock.set(START.plus(settings().key_life - HOUR));
+        clock.set(START.plus(settings().key_life).minus(HOUR));
         node.tend().await.unwrap();
         let next = the(&node, KeyState::Pending).await;
         assert_eq!(next.not_before_ms, Some(START.plus(settings().key_life)));
         assert_eq!(published(&node), 2, "verifiers can know it before it signs");
 
-        clock.set(START.plus(settings().key_life - MINUTE));
+        clock.set(START.plus(settings().key_life).minus(MINUTE));
         node.tend().await.unwrap();
         let before = node.issue(subject(), clock.now()).unwrap();
         clock.set(START.plus(settings().key_life));
@@ -105,8 +105,9 @@ both! {
         for _ in 0..4 {
             nodes.push(start(&test.second().await, &clock).await.unwrap());
         }
-        for due in [settings().key_life - HOUR, settings().key_life, settings().key_life + HOUR] {
-            clock.set(START.plus(due));
+        let end = START.plus(settings().key_life);
+        for due in [end.minus(HOUR), end, end.plus(HOUR)] {
+            clock.set(due);
             let (a, b, c, d) = tokio::join!(nodes[0].tend(), nodes[1].tend(), nodes[2].tend(), nodes[3].tend());
             for done in [a, b, c, d] {
                 done.unwrap();
@@ -130,7 +131,7 @@ both! {
         assert_eq!((next.state, next.not_before_ms), (KeyState::Pending, Some(START.plus(MINUTE * 10))));
         clock.advance(MINUTE);
         assert_eq!(node.rotate(CLI).await.unwrap(), next, "a second order changes nothing");
-        clock.set(START.plus(MINUTE * 10 - Duration::from_millis(1)));
+        clock.set(START.plus(MINUTE * 10).minus(Duration::from_millis(1)));
         node.tend().await.unwrap();
         assert_eq!(the(&node, KeyState::Pending).await.kid, next.kid, "it signed too early");
         clock.advance(Duration::from_millis(1));
@@ -140,7 +141,7 @@ both! {
         assert_eq!(orders, 2);
 
         // A key that the schedule published is brought forward.
-        clock.advance(settings().key_life - HOUR);
+        clock.set(clock.now().plus(settings().key_life).minus(HOUR));
         node.tend().await.unwrap();
         let scheduled = the(&node, KeyState::Pending).await;
         clock.advance(MINUTE * 20);

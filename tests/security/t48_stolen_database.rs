@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn unhex(text: &str) -> [u8; 32] {
@@ -93,8 +93,7 @@ both! {
         let refreshed = test.refresh(&ann.refresh).await.expect(200);
         test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
         let dump = dump(&test).await;
-        let text = String::from_utf8_lossy(&dump);
-        assert!(text.contains("ann@example.com"), "this is the dump");
+        assert!(String::from_utf8_lossy(&dump).contains("ann@example.com"), "this is the dump");
 
         let next = refreshed["refresh_token"].as_str().unwrap();
         for (what, secret) in [

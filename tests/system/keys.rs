@@ -40,13 +40,15 @@ fn keys_are_managed_on_the_host() {
     let root = server.administrator();
     let listed = good(&installation, &["list"]);
     let signing = listed.split_whitespace().next().unwrap().to_owned();
-    assert_eq!(published(&server.public), [signing.clone()]);
+    assert_eq!(published(&server.public), std::slice::from_ref(&signing));
     assert!(listed.contains("EdDSA  active"), "{listed}");
 
     let ordered = good(&installation, &["rotate"]);
     let next = ordered.split_whitespace().next().unwrap().to_owned();
     assert!(ordered.contains("signs from 20"), "{ordered}");
-    wait::until_true("the server publishes the next key", LIMIT, || published(&server.public).contains(&next));
+    wait::until_true("the server publishes the next key", LIMIT, || {
+        published(&server.public).contains(&next)
+    });
 
     good(&installation, &["revoke", &signing]);
     wait::until_true("the server refuses tokens of the revoked key", LIMIT, || {
@@ -54,7 +56,7 @@ fn keys_are_managed_on_the_host() {
     });
     let root = server.public.login(ROOT);
     server.public.get_as(&root.token, "/v1/users/me").expect(200);
-    assert_eq!(published(&server.public), [next.clone()]);
+    assert_eq!(published(&server.public), std::slice::from_ref(&next));
     let again = keys(&installation, &["revoke", &signing]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("there is no such key in use"));

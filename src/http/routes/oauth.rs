@@ -67,7 +67,7 @@ async fn read_authorization_server_metadata(
     Ok(metadata(&app))
 }
 
-/// The same, where clients of OpenID Connect look for it
+/// The same, where clients of `OpenID` Connect look for it
 ///
 /// Many libraries know this path alone. There are no ID tokens.
 #[utoipa::path(
