@@ -29,6 +29,7 @@ mod rules;
 mod service;
 mod setup;
 mod store;
+mod stored;
 
 pub use error::AuthnError;
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
