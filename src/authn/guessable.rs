@@ -12,13 +12,21 @@ use zeroize::Zeroizing;
 
 /// Fewest pieces of a password that is let pass: two come to some 10^8 guesses, three to 10^12.
 const LEAST_PIECES: usize = 3;
-/// Lengths of words that are looked for, bytes.
-const WORD_BYTES: std::ops::RangeInclusive<usize> = 4..=32;
+/// Lengths of words that are looked for, bytes. The list has none under four.
+const WORD_BYTES: std::ops::RangeInclusive<usize> = 3..=32;
 /// Fewest characters of a run.
 const LEAST_RUN: usize = 3;
 /// Rows of keys, along which people run.
-const ROWS: [&str; 8] =
-    ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p"];
+const ROWS: [&str; 8] = [
+    "1234567890",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertzuiop",
+    "yxcvbnm",
+    "azertyuiop",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+];
 /// What nobody should choose here.
 const OUR_WORDS: [&str; 1] = ["bailiwick"];
 
@@ -40,7 +48,7 @@ pub(super) fn is_guessable(lower: &str, context: &[&str]) -> bool {
         .filter(|word| WORD_BYTES.contains(&word.len()))
         .map(str::to_lowercase)
         .collect();
-    fewest_pieces(lower, &words) < LEAST_PIECES
+    context.iter().any(|text| text.to_lowercase() == lower) || fewest_pieces(lower, &words) < LEAST_PIECES
 }
 
 fn fewest_pieces(lower: &str, words: &[String]) -> usize {
@@ -82,20 +90,22 @@ fn fewest_pieces(lower: &str, words: &[String]) -> usize {
     improve(chars.len(), usize::MAX)
 }
 
-/// The block that a text repeats at least twice, or the text.
+/// The block that a text repeats, but for a character at its end; or the text.
 fn repeated_block(text: &str) -> &str {
     let is_block = |size: &usize| {
         let cut = text.as_bytes().get(*size..);
         text.is_char_boundary(*size) && cut.is_some_and(|rest| text.as_bytes().starts_with(rest))
     };
-    let size = (1..=text.len() / 2).find(is_block).unwrap_or(text.len());
+    let size = (1..=text.len().div_ceil(2)).find(is_block).unwrap_or(text.len());
     text.get(..size).unwrap_or(text)
 }
 
 /// How many characters from the first on follow each other: in the alphabet, along the keys, or not at all.
 fn run_length(chars: &[char]) -> usize {
     let step = |a: char, b: char| u32::from(b).wrapping_sub(u32::from(a)).cast_signed();
-    let even = |wanted: i32| 1 + chars.windows(2).take_while(|pair| matches!(pair, [a, b] if step(*a, *b) == wanted)).count();
+    let even = |wanted: i32| {
+        1 + chars.windows(2).take_while(|pair| matches!(pair, [a, b] if step(*a, *b) == wanted)).count()
+    };
     let along = |row: &str, back: bool| {
         let next = |a: char, b: char| {
             let mut pairs = row.chars().zip(row.chars().skip(1));
@@ -127,7 +137,9 @@ mod tests {
     #[test]
     fn the_list_is_there() {
         assert!(LISTED.len() > 19_000, "{}", LISTED.len());
-        assert!(is_listed("password") && is_listed("1qaz2wsx3edc4rfv") && !is_listed("correct horse battery"));
+        assert!(
+            is_listed("password") && is_listed("1qaz2wsx3edc4rfv") && !is_listed("correct horse battery")
+        );
         let lower = |word: &&str| word.to_lowercase() == **word;
         assert!(LISTED.iter().all(lower), "the list is looked up in lower case");
     }
@@ -167,7 +179,8 @@ mod tests {
 
     #[test]
     fn any_text_is_judged() {
-        for odd in ["", "a", "\u{e9}", "\u{e9}\u{e9}", "a\u{301}", &"\u{1f980}a".repeat(64), &"x1".repeat(64)] {
+        for odd in ["", "a", "\u{e9}", "\u{e9}\u{e9}", "a\u{301}", &"\u{1f980}a".repeat(64), &"x1".repeat(64)]
+        {
             let _ = is_guessable(odd, &["", "@", "\u{e9}"]);
         }
     }

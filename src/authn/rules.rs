@@ -108,7 +108,7 @@ mod tests {
             ("\u{e9}\u{fe}\u{e6}\u{f0}\u{f8}\u{e5}\u{e4}\u{f6}", Ok(())),
             ("e\u{301}2x4k6e", Err(PasswordProblem::TooShort { least: 8 })),
             ("1x34\u{0}56k8", Err(PasswordProblem::ControlCharacter)),
-            ("aaaaaaaaAA", Err(PasswordProblem::TooWeak)),
+            ("xyxyxyxyXY", Err(PasswordProblem::TooWeak)),
             ("ann@b.exampl", Err(PasswordProblem::TooWeak)),
             ("Password1", Err(PasswordProblem::Known)),
         ] {

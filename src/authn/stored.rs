@@ -14,8 +14,7 @@ use std::num::NonZeroU32;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::pbkdf2;
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use password_hash::phc::PasswordHash;
@@ -78,8 +77,11 @@ impl Stored {
                 Recipe::Scrypt { params: scrypt::Params::new(u8::try_from(log_n).ok()?, r, p).ok()?, salt }
             }
             name @ ("pbkdf2-sha256" | "pbkdf2-sha512") => {
-                let algorithm =
-                    if name.ends_with("256") { pbkdf2::PBKDF2_HMAC_SHA256 } else { pbkdf2::PBKDF2_HMAC_SHA512 };
+                let algorithm = if name.ends_with("256") {
+                    pbkdf2::PBKDF2_HMAC_SHA256
+                } else {
+                    pbkdf2::PBKDF2_HMAC_SHA512
+                };
                 let rounds = number("i").filter(|rounds| *rounds <= MAX_ROUNDS)?;
                 Recipe::Pbkdf2 { algorithm, rounds: NonZeroU32::new(rounds)?, salt }
             }
