@@ -1,4 +1,9 @@
-//! The rows of the threat model, each as tests that fail when the defence is taken away.
+//! The threats of the threat model, each with the test that proves its defence, named after its row.
 
+mod t09_enumeration;
+mod t10_hash_storm;
+mod t33_hash_bombs;
+mod t44_lockout;
 mod t47_key_rotation;
 mod t48_stolen_database;
+mod t54_stuffing;
