@@ -9,9 +9,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../security/mod.rs"]
-mod security;
-
 mod app;
 mod contract;
 mod entities;
