@@ -51,6 +51,17 @@ impl Deref for IdentityEntities {
     }
 }
 
+impl IdentityEntities {
+    /// The one set that these are, or that there is none; `None` where they were put together of several.
+    pub(in crate::authorize) fn single(&self) -> Option<Option<&Arc<Made>>> {
+        match self {
+            Self::None => Some(None),
+            Self::One(made) => Some(Some(made)),
+            Self::Many(_) => None,
+        }
+    }
+}
+
 /// Users, roles and tenants as entities; see the module.
 #[derive(Debug)]
 pub struct IdentityCache {
