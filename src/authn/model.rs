@@ -20,6 +20,41 @@ pub enum Caller {
     User(Arc<UserCaller>),
 }
 
+impl Caller {
+    /// How the audit log and the policies name the caller.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.entity().1
+    }
+
+    /// The tenant that the caller acts in; strangers act in the installation's own.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        match self {
+            Self::Anonymous => TenantId::DEFAULT,
+            Self::User(user) => user.tenant_id,
+        }
+    }
+
+    /// The caller as an entity of the system store: a type and an id.
+    #[must_use]
+    pub fn entity(&self) -> (&'static str, &str) {
+        match self {
+            Self::Anonymous => ("Anonymous", "anonymous"),
+            Self::User(user) => ("User", &user.name),
+        }
+    }
+
+    /// The caller, if it is a person.
+    #[must_use]
+    pub fn user(&self) -> Option<&Arc<UserCaller>> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(user) => Some(user),
+        }
+    }
+}
+
 /// A user with a live session.
 #[derive(Debug, Clone)]
 pub struct UserCaller {

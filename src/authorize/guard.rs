@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     base::{DecisionId, Digest32, TenantId},
-    policy::{Revision, StoreName, Verdict},
+    policy::{EntityTable, Revision, StoreName, Verdict},
     telemetry::metrics::Outcome,
 };
 
@@ -117,20 +117,28 @@ impl AuthorizeService {
         let started = Instant::now();
         let said = self.guarded(tenant, &pinned, guarded).await;
         let store = pinned.store().as_str();
-        match &said {
-            Ok(said) => {
-                let outcome = Outcome::of(said.allow);
-                self.metrics.decided(store, outcome, started.elapsed(), said.candidates);
+        let allow = match said {
+            Ok(Said { allow, candidates }) => {
+                self.metrics.decided(store, Outcome::of(allow), started.elapsed(), candidates);
+                allow
             }
-            Err(_) => self.metrics.undecided(store),
-        }
-        let said = said?;
+            // What the schema does not provide for, such as an action for callers of another kind, nobody may.
+            Err(AuthorizeError::Query(problem)) => {
+                self.metrics.undecided(store);
+                tracing::debug!(action = guarded.action, %problem, "own api guarded: not provided for");
+                false
+            }
+            Err(error) => {
+                self.metrics.undecided(store);
+                return Err(error);
+            }
+        };
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
         tracing::debug!(
-            %decision_id, action = guarded.action, allow = said.allow, policy_version = pinned.version().0,
+            %decision_id, action = guarded.action, allow, policy_version = pinned.version().0,
             "own api guarded",
         );
-        Ok(Permission { allow: said.allow, decision_id })
+        Ok(Permission { allow, decision_id })
     }
 
     async fn guarded(
@@ -143,11 +151,11 @@ impl AuthorizeService {
         let Guarded { principal, action, resource, server } = guarded;
         let named = Named::of([principal, resource], snapshot.identity());
         let identity = self.identity.entities(snapshot, tenant, &named).await?;
-        let may_hold = self.sampling.is_off() && !self.policies.live().is_distrusted(pinned.store());
-        let grounds = identity.single().filter(|_| may_hold).map(|made| Grounds {
+        let verifies = !self.sampling.is_off() || self.policies.live().is_distrusted(pinned.store());
+        let grounds = (!verifies && !identity.are_mixed()).then(|| Grounds {
             policies: snapshot.digest(),
-            entities: pinned.entities.as_ref().map(|table| table.revision()),
-            principal: made.cloned(),
+            entities: pinned.entities.as_ref().map(EntityTable::revision),
+            principal: identity.one().cloned(),
         });
         let asking = Asking { tenant, action, known: server.known(), principal, resource };
         if let Some(grounds) = &grounds

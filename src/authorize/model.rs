@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::{
+    authn::Caller,
     base::DecisionId,
     policy::{EntityTable, Explanation, ServerContext, Snapshot, StoreName, Verdict, VersionNumber},
 };
@@ -46,10 +47,17 @@ impl Pinned {
         self.snapshot.version()
     }
 
-    /// The entity type of our users; `User` where the store does not say.
+    /// A caller as an entity of this store: a type and an id. The type is the one that identity maps to,
+    /// or, where the store does not say, its name in the system store.
     #[must_use]
-    pub fn user_type(&self) -> &str {
-        self.snapshot.identity().user.as_deref().unwrap_or("User")
+    pub fn entity_of<'a>(&'a self, caller: &'a Caller) -> (&'a str, &'a str) {
+        let types = self.snapshot.identity();
+        let mapped = match caller {
+            Caller::Anonymous => None,
+            Caller::User(_) => types.user.as_deref(),
+        };
+        let (kind, id) = caller.entity();
+        (mapped.unwrap_or(kind), id)
     }
 }
 

@@ -52,13 +52,17 @@ impl Deref for IdentityEntities {
 }
 
 impl IdentityEntities {
-    /// The one set that these are, or that there is none; `None` where they were put together of several.
-    pub(in crate::authorize) fn single(&self) -> Option<Option<&Arc<Made>>> {
+    /// The one set that these are, if there are any.
+    pub(in crate::authorize) fn one(&self) -> Option<&Arc<Made>> {
         match self {
-            Self::None => Some(None),
-            Self::One(made) => Some(Some(made)),
-            Self::Many(_) => None,
+            Self::One(made) => Some(made),
+            Self::None | Self::Many(_) => None,
         }
+    }
+
+    /// Whether they were put together of several sets.
+    pub(in crate::authorize) fn are_mixed(&self) -> bool {
+        matches!(self, Self::Many(_))
     }
 }
 

@@ -13,5 +13,5 @@ pub(super) use client::is_trusted;
 pub use client::{Client, RequestTag};
 pub use json::{BundleJson, Json, LargeBody, LargeJson, Written, field, problem_of};
 pub use path::Path;
-pub use permit::{Authenticated, OpenPermit, Permit};
+pub use permit::{Authenticated, OpenPermit, Permit, UserPermit};
 pub use query::{PageQuery, Query};

@@ -24,21 +24,31 @@ use crate::{
     policy::ServerContext,
 };
 
-/// A caller whose credentials are good, before anything was permitted. For the operations whose
-/// resource stands in the body: they must ask for a [`Permit`] before they do anything.
+/// A caller whose credentials are good, before anything was permitted; never [`Caller::Anonymous`]. For the
+/// operations whose resource stands in the body: they must ask for a [`Permit`] before they do anything.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// Who is calling.
-    pub user: Arc<UserCaller>,
+    pub caller: Caller,
     /// Where from.
     pub client: Client,
     /// What the server knows of the request.
     pub server: ServerContext,
 }
 
-/// Proof that the signed-in caller may do `A`.
+/// Proof that the caller, of whatever kind, may do `A`.
 #[derive(Debug)]
 pub struct Permit<A> {
+    /// Who is calling.
+    pub caller: Caller,
+    /// Where from.
+    pub client: Client,
+    action: PhantomData<A>,
+}
+
+/// Proof that the caller is a person and may do `A`: for what has to do with an account or a session.
+#[derive(Debug)]
+pub struct UserPermit<A> {
     /// Who is calling.
     pub user: Arc<UserCaller>,
     /// Where from.
@@ -59,18 +69,35 @@ pub struct OpenPermit<A> {
 impl Authenticated {
     /// Asks the engine whether the caller may do `A` to `resource`, a type and an id.
     pub async fn may<A: Action>(&self, app: &AppState, resource: (&str, &str)) -> Result<()> {
-        ask::<A>(app, Some(&self.user), &self.server, resource).await
+        ask::<A>(app, &self.caller, &self.server, resource).await
     }
 
     /// As [`Authenticated::may`], with a proof of it.
-    pub async fn permit<A: Action>(&self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
+    pub async fn permit<A: Action>(self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
         self.may::<A>(app, (&resource.type_name, &resource.id)).await?;
-        let (user, client) = (Arc::clone(&self.user), self.client.clone());
-        Ok(Permit { user, client, action: PhantomData })
+        Ok(Permit { caller: self.caller, client: self.client, action: PhantomData })
     }
 }
 
 impl<A: Action> Permit<A> {
+    /// The tenant that the caller belongs to; never taken from a body.
+    pub fn tenant(&self) -> TenantId {
+        self.caller.tenant()
+    }
+
+    /// The caller as the audit log names them.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor { name: self.caller.name(), request_id: Some(&self.client.request_id) }
+    }
+
+    /// Asks the engine whether the caller may do `A` to this `resource` too.
+    pub async fn also(&self, app: &AppState, resource: EntityRef) -> Result<()> {
+        let server = self.client.server_context(self.caller.user().map(|user| &**user), app.clock.now());
+        ask::<A>(app, &self.caller, &server, (&resource.type_name, &resource.id)).await
+    }
+}
+
+impl<A: Action> UserPermit<A> {
     /// The tenant that the caller belongs to; never taken from a body.
     pub fn tenant(&self) -> TenantId {
         self.user.tenant_id
@@ -80,12 +107,6 @@ impl<A: Action> Permit<A> {
     pub fn actor(&self) -> Actor<'_> {
         Actor { name: &self.user.name, request_id: Some(&self.client.request_id) }
     }
-
-    /// Asks the engine whether the caller may do `A` to this `resource` too.
-    pub async fn also(&self, app: &AppState, resource: EntityRef) -> Result<()> {
-        let server = self.client.server_context(Some(&self.user), app.clock.now());
-        ask::<A>(app, Some(&self.user), &server, (&resource.type_name, &resource.id)).await
-    }
 }
 
 impl FromRequestParts<AppState> for Authenticated {
@@ -93,13 +114,12 @@ impl FromRequestParts<AppState> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
-        match app.authn.identify(bearer(&parts.headers)?).await? {
-            Caller::User(user) => {
-                let server = client.server_context(Some(&user), app.clock.now());
-                Ok(Self { user, client, server })
-            }
-            Caller::Anonymous => Err(Problem::new(Code::TokenMissing)),
+        let caller = app.authn.identify(bearer(&parts.headers)?).await?;
+        if matches!(caller, Caller::Anonymous) {
+            return Err(Problem::new(Code::TokenMissing));
         }
+        let server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
+        Ok(Self { caller, client, server })
     }
 }
 
@@ -108,13 +128,33 @@ impl<A: Action> FromRequestParts<AppState> for Permit<A> {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let caller = Authenticated::from_request_parts(parts, app).await?;
-        let resource = match A::RESOURCE {
-            ResourceOf::Tenant => EntityRef::new("Tenant", caller.user.tenant_id.to_string()),
-            ResourceOf::Caller => EntityRef::new("User", &*caller.user.name),
-            ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
-        };
+        let resource = resource_of::<A>(&caller.caller, parts, app).await?;
         caller.permit(app, resource).await
     }
+}
+
+impl<A: Action> FromRequestParts<AppState> for UserPermit<A> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let caller = Authenticated::from_request_parts(parts, app).await?;
+        // A credential of another kind is good for nothing here, whatever its holder may do (R73).
+        let user = caller.caller.user().cloned().ok_or_else(|| Problem::new(Code::WrongTokenType))?;
+        let resource = resource_of::<A>(&caller.caller, parts, app).await?;
+        let Permit { client, action, .. } = caller.permit::<A>(app, resource).await?;
+        Ok(Self { user, client, action })
+    }
+}
+
+async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppState) -> Result<EntityRef> {
+    Ok(match A::RESOURCE {
+        ResourceOf::Tenant => EntityRef::new("Tenant", caller.tenant().to_string()),
+        ResourceOf::Caller => {
+            let (kind, id) = caller.entity();
+            EntityRef::new(kind, id)
+        }
+        ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
+    })
 }
 
 impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
@@ -123,7 +163,7 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let server = client.server_context(None, app.clock.now());
-        ask::<A>(app, None, &server, ("Tenant", &TenantId::DEFAULT.to_string())).await?;
+        ask::<A>(app, &Caller::Anonymous, &server, ("Tenant", &TenantId::DEFAULT.to_string())).await?;
         // Credentials of another kind, such as a proxy's, are no reason to refuse who needs none.
         let bearer = bearer(&parts.headers).unwrap_or_default().map(SecretString::from);
         Ok(Self { client, bearer, action: PhantomData })
@@ -151,20 +191,17 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
 
 async fn ask<A: Action>(
     app: &AppState,
-    user: Option<&UserCaller>,
+    caller: &Caller,
     server: &ServerContext,
     resource: (&str, &str),
 ) -> Result<()> {
-    let (tenant, principal) = match user {
-        Some(user) => (user.tenant_id, ("User", &*user.name)),
-        None => (TenantId::DEFAULT, ("Anonymous", "anonymous")),
-    };
-    let guarded = Guarded { principal, action: A::NAME, resource, server };
-    let decided = app.authorize.guard(tenant, guarded).await?;
+    let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };
+    let decided = app.authorize.guard(caller.tenant(), guarded).await?;
     if decided.allow {
         return Ok(());
     }
-    let code = if user.is_none() { Code::PolicyViolation } else { Code::InsufficientPermissions };
+    let is_stranger = matches!(caller, Caller::Anonymous);
+    let code = if is_stranger { Code::PolicyViolation } else { Code::InsufficientPermissions };
     Err(Problem::new(code)
         .detail(format!("the policies do not allow `{}` here", A::NAME))
         .extension("decision_id", decided.decision_id.to_string()))

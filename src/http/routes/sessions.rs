@@ -9,7 +9,7 @@ use crate::{
     base::SessionId,
     http::{
         actions::{Action, ListOwnSessions, RevokeOtherSessions, RevokeOwnSession},
-        extract::{Json, Path, Permit},
+        extract::{Json, Path, UserPermit},
         problem::Result,
         state::AppState,
     },
@@ -102,7 +102,7 @@ pub(super) struct RevokedSessions {
         ("x-problem-codes" = json!(["no_active_version"])),
     ),
 )]
-async fn list_sessions(app: AppState, permit: Permit<ListOwnSessions>) -> Result<Json<SessionList>> {
+async fn list_sessions(app: AppState, permit: UserPermit<ListOwnSessions>) -> Result<Json<SessionList>> {
     let sessions = app.sessions.list(permit.tenant(), permit.user.user_id).await?;
     let current = permit.user.session_id;
     Ok(Json(SessionList {
@@ -125,7 +125,7 @@ async fn list_sessions(app: AppState, permit: Permit<ListOwnSessions>) -> Result
 )]
 async fn revoke_session(
     app: AppState,
-    permit: Permit<RevokeOwnSession>,
+    permit: UserPermit<RevokeOwnSession>,
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode> {
     app.sessions.revoke(permit.tenant(), permit.user.user_id, session, "revoked", permit.actor()).await?;
@@ -144,7 +144,7 @@ async fn revoke_session(
 )]
 async fn revoke_other_sessions(
     app: AppState,
-    permit: Permit<RevokeOtherSessions>,
+    permit: UserPermit<RevokeOtherSessions>,
 ) -> Result<Json<RevokedSessions>> {
     let user = &permit.user;
     let revoked =

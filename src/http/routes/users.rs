@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     http::{
         actions::{Action, ReadOwnProfile},
-        extract::{Json, Permit},
+        extract::{Json, UserPermit},
         problem::Result,
         state::AppState,
     },
@@ -81,7 +81,7 @@ impl From<User> for UserBody {
         ("x-problem-codes" = json!(["no_active_version"])),
     ),
 )]
-async fn read_own_user(app: AppState, permit: Permit<ReadOwnProfile>) -> Result<Json<UserBody>> {
+async fn read_own_user(app: AppState, permit: UserPermit<ReadOwnProfile>) -> Result<Json<UserBody>> {
     let user = app.authn.me(&permit.user).await?;
     let roles = app.roles.names_of(permit.tenant(), user.id).await?;
     Ok(Json(UserBody { roles: Some(roles), ..UserBody::from(user) }))

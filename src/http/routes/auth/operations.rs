@@ -19,7 +19,7 @@ use crate::{
             Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
         },
         codes::Code,
-        extract::{Json, OpenPermit, Permit, field},
+        extract::{Json, OpenPermit, UserPermit, field},
         problem::{Problem, Result},
         routes::users::UserBody,
         state::AppState,
@@ -180,7 +180,7 @@ async fn end_session(
 )]
 async fn change_password(
     app: AppState,
-    permit: Permit<ChangeOwnPassword>,
+    permit: UserPermit<ChangeOwnPassword>,
     Json(body): Json<PasswordRequest>,
 ) -> Result<Response> {
     let change = PasswordChange {

@@ -142,16 +142,16 @@ impl<'w, 'a> Items<'w, 'a> {
         self.need::<Authorize>(&name).await?;
         let token = item.token.as_ref().or(self.defaults.token.as_ref());
         let has_token = token.is_some();
-        let subject = subject(app, &caller.user, token).await.map_err(sorted)?;
+        let subject = subject(app, &caller.caller, token).await.map_err(sorted)?;
         let at = self.store(&name).await?;
         let Some((pinned, _)) = self.stores.get(at) else { return Ok(()) };
         let given = item.principal.or(self.defaults.principal);
         let (principal, is_callers, is_subjects) = if let Some(given) = given {
-            let about = |user| is_about(pinned, given, user);
-            (Principal::Given(given), about(&caller.user), about(&subject))
+            let about = |who| is_about(pinned, given, who);
+            (Principal::Given(given), about(&caller.caller), about(&subject))
         } else {
             let own = principal_of(pinned, &subject).map_err(Failed::Batch)?;
-            (Principal::Own(own), subject.user_id == caller.user.user_id, true)
+            (Principal::Own(own), subject.name() == caller.caller.name(), true)
         };
         if !is_callers {
             self.need::<AuthorizeOthers>(&name).await?;
@@ -174,7 +174,8 @@ impl<'w, 'a> Items<'w, 'a> {
                 (true, false) => CALLER,
                 (false, _) => OTHERS,
                 (true, true) => {
-                    self.contexts.push(caller.client.server_context(Some(&subject), app.clock.now()));
+                    let user = subject.user().map(|user| &**user);
+                    self.contexts.push(caller.client.server_context(user, app.clock.now()));
                     self.contexts.len() - 1
                 }
             },
@@ -220,7 +221,7 @@ impl<'w, 'a> Items<'w, 'a> {
         let mut pinned_stores = Vec::with_capacity(stores.len());
         for (at, (pinned, items)) in stores.into_iter().enumerate() {
             let asks: Vec<Ask<'_>> = items.iter().filter_map(|item| self.ask(item)).collect();
-            let answers = self.app.authorize.check_all(self.caller.user.tenant_id, &pinned, &asks).await?;
+            let answers = self.app.authorize.check_all(self.caller.caller.tenant(), &pinned, &asks).await?;
             for (item, answer) in items.iter().zip(answers) {
                 let outcome = match answer {
                     Ok(answer) => Outcome::Answered(at, Box::new(answer)),

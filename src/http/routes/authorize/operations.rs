@@ -46,14 +46,14 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
     let store = store(&app, question.policy_store.as_ref())?;
     let resource = ("PolicyStore", store.as_str());
     caller.may::<Authorize>(&app, resource).await?;
-    let subject = subject(&app, &caller.user, question.token.as_ref()).await?;
+    let subject = subject(&app, &caller.caller, question.token.as_ref()).await?;
     let pinned = app.authorize.pin(&store).await?;
     let own;
     let (principal, is_about_caller, is_about_subject) = if let Some(given) = question.principal {
-        (given, is_about(&pinned, given, &caller.user), is_about(&pinned, given, &subject))
+        (given, is_about(&pinned, given, &caller.caller), is_about(&pinned, given, &subject))
     } else {
         own = principal_of(&pinned, &subject)?;
-        (&*own, subject.user_id == caller.user.user_id, true)
+        (&*own, subject.name() == caller.caller.name(), true)
     };
     if !is_about_caller {
         caller.may::<AuthorizeOthers>(&app, resource).await?;
@@ -63,8 +63,10 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
     }
     // How somebody signed in says nothing about anybody else.
     let is_callers_own = is_about_subject && question.token.is_none();
-    let other = (!is_callers_own)
-        .then(|| caller.client.server_context(is_about_subject.then_some(&*subject), app.clock.now()));
+    let other = (!is_callers_own).then(|| {
+        let user = subject.user().filter(|_| is_about_subject);
+        caller.client.server_context(user.map(|user| &**user), app.clock.now())
+    });
     let ask = Ask {
         principal,
         action: question.action,
@@ -74,6 +76,6 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
         explain: question.explain,
         server: other.as_ref().unwrap_or(&caller.server),
     };
-    let answer = app.authorize.check(caller.user.tenant_id, &pinned, ask).await?;
+    let answer = app.authorize.check(caller.caller.tenant(), &pinned, ask).await?;
     Written::of(&AuthorizeResponse::of(&pinned, &answer))
 }

@@ -1,13 +1,13 @@
 //! Reading a question without copying it, and finding out whom it is about.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::bodies::AuthorizeRequest;
 use crate::{
-    authn::{Caller, UserCaller},
+    authn::Caller,
     authorize::{AuthorizeError, Pinned},
     http::{
         codes::Code,
@@ -71,17 +71,11 @@ pub(super) fn store(app: &AppState, name: Option<&Text<'_>>) -> Result<StoreName
 }
 
 /// Whom the question is about when it names no principal: the holder of `token`, or the caller.
-pub(super) async fn subject(
-    app: &AppState,
-    caller: &Arc<UserCaller>,
-    token: Option<&Text<'_>>,
-) -> Result<Arc<UserCaller>> {
-    let Some(token) = token else { return Ok(Arc::clone(caller)) };
+pub(super) async fn subject(app: &AppState, caller: &Caller, token: Option<&Text<'_>>) -> Result<Caller> {
+    let Some(token) = token else { return Ok(caller.clone()) };
     match app.authn.identify(Some(token.as_str())).await {
-        Ok(Caller::User(user)) => Ok(user),
-        Ok(Caller::Anonymous) => {
-            Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token"))
-        }
+        Ok(subject) if subject.user().is_some() => Ok(subject),
+        Ok(_) => Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token")),
         Err(error) => {
             let problem = Problem::from(error);
             // The caller's own credentials are good: a bad token in the body is a bad value, not a 401.
@@ -93,21 +87,22 @@ pub(super) async fn subject(
     }
 }
 
-/// A user as the principal of a question.
-pub(super) fn principal_of(pinned: &Pinned, user: &UserCaller) -> Result<Box<RawValue>> {
+/// A caller as the principal of a question.
+pub(super) fn principal_of(pinned: &Pinned, caller: &Caller) -> Result<Box<RawValue>> {
+    let (kind, id) = pinned.entity_of(caller);
     // Neither a type's name nor an id of ours has anything to escape.
-    let text = format!(r#"{{"type":"{}","id":"{}"}}"#, pinned.user_type(), user.name);
+    let text = format!(r#"{{"type":"{kind}","id":"{id}"}}"#);
     RawValue::from_string(text).map_err(|error| Problem::new(Code::InternalError).cause(error))
 }
 
-/// Whether a principal, as it was sent, is this user.
-pub(super) fn is_about(pinned: &Pinned, principal: &RawValue, user: &UserCaller) -> bool {
+/// Whether a principal, as it was sent, is this caller.
+pub(super) fn is_about(pinned: &Pinned, principal: &RawValue, caller: &Caller) -> bool {
     let text = principal.get();
-    if !text.contains('\\') && !text.contains(&*user.name) {
+    if !text.contains('\\') && !text.contains(caller.name()) {
         return false;
     }
     let uid = |text: &str| -> Option<EntityUid> { entity_uid(&serde_json::from_str(text).ok()?, "").ok() };
-    let own = principal_of(pinned, user).ok().and_then(|own| uid(own.get()));
+    let own = principal_of(pinned, caller).ok().and_then(|own| uid(own.get()));
     own.is_some() && uid(text) == own
 }
 

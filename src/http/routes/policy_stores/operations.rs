@@ -167,7 +167,7 @@ async fn publish_policy_version(
     let bundle = Bundle::new(files)
         .map_err(|error| Problem::new(Code::ValidationFailed).at("/files", error.to_string()))?;
     let provenance = Provenance {
-        author: permit.user.user_id.to_string(),
+        author: permit.caller.name().to_owned(),
         message: body.message,
         git: body.git.map(|git| GitState { commit: git.commit, dirty: git.dirty }),
     };
