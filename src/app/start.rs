@@ -144,8 +144,9 @@ impl App {
         };
         let sessions = Arc::new(SessionService::new(sessions, &secrets.master));
         sessions.pull().await.context("revocations cannot be read")?;
-        let authn = Arc::new(AuthnService::new(AuthnParts {
+        let authn = AuthnParts {
             db: db.clone(),
+            kv: kv.clone(),
             users: users.clone(),
             roles: roles.clone(),
             sessions: sessions.clone(),
@@ -154,9 +155,11 @@ impl App {
             rules: PasswordRules::new(&config.passwords),
             metrics: metrics.clone(),
             registration: config.registration.clone(),
+            limits: config.limits.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-        }));
+        };
+        let authn = Arc::new(AuthnService::new(authn, &secrets.master));
 
         let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;

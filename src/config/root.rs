@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BusKind, ConfigError, DataConfig, DocsConfig, LogConfig, PasswordsConfig, PolicyConfig, Problem,
-    Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
+    BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, PasswordsConfig, PolicyConfig,
+    Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
     StorageConfig, TokensConfig,
 };
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// Sign-up.
     pub registration: RegistrationConfig,
+    /// How often strangers may try.
+    pub limits: LimitsConfig,
     /// Root secrets; generated into the data folder when absent.
     pub secrets: SecretsConfig,
     /// Log output.
@@ -53,6 +55,7 @@ impl Config {
         SessionsConfig::SECTION,
         PasswordsConfig::SECTION,
         RegistrationConfig::SECTION,
+        LimitsConfig::SECTION,
         SecretsConfig::SECTION,
         LogConfig::SECTION,
     ];
@@ -80,6 +83,7 @@ impl Config {
         self.tokens.check(&mut found);
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
+        self.limits.check(&mut found);
         self.secrets.check(&mut found);
         self.log.check(&mut found);
         found
@@ -97,6 +101,7 @@ impl Config {
         self.sessions.weaknesses(&mut found);
         self.passwords.weaknesses(&mut found);
         self.registration.weaknesses(&mut found);
+        self.limits.weaknesses(&mut found);
         self.secrets.weaknesses(&mut found);
         found
     }

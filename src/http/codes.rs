@@ -74,6 +74,8 @@ codes! {
     ContextInvalid           422 "context_invalid"           "The context does not fit the schema";
     EntitiesInvalid          422 "entities_invalid"          "The entities do not fit the schema";
     PolicyRefused            422 "policy_refused"            "The policies have errors; nothing was stored";
+    PasswordBreached         422 "password_breached"         "The password is one of the best known";
+    TooManyAttempts          429 "too_many_attempts"         "Tried too often; come back later";
     InternalError            500 "internal_error"            "Something failed on our side";
     HashingOverloaded        503 "hashing_overloaded"        "Too many sign-ins at once";
     StoreUnavailable         503 "store_unavailable"         "The database does not answer";

@@ -3,7 +3,7 @@
 
 use super::{codes::Code, problem::Problem};
 use crate::{
-    authn::AuthnError,
+    authn::{AuthnError, PasswordProblem},
     authorize::AuthorizeError,
     base::EntropyError,
     entities::{EntityError, LoadPlace},
@@ -67,6 +67,10 @@ impl From<AuthnError> for Problem {
     fn from(error: AuthnError) -> Self {
         match error {
             AuthnError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            AuthnError::TooManyAttempts(reached) => Self::too_many(&reached),
+            AuthnError::LoginLocked { until } => {
+                Self::new(Code::AccountLocked).extension("unlock_at", until.to_string())
+            }
             AuthnError::AccountLocked => Self::new(Code::AccountLocked),
             AuthnError::AccountDisabled => Self::new(Code::AccountDisabled),
             AuthnError::EmailUnverified => Self::new(Code::EmailUnverified),
@@ -75,7 +79,7 @@ impl From<AuthnError> for Problem {
             AuthnError::EmailTaken | AuthnError::UsernameTaken => {
                 Self::new(Code::EmailTaken).detail(error.to_string())
             }
-            AuthnError::Password(problem) => Self::new(Code::PasswordTooWeak).detail(problem.to_string()),
+            AuthnError::Password(problem) => password_problem(problem),
             AuthnError::SetupTokenInvalid => Self::new(Code::SetupTokenInvalid),
             AuthnError::AlreadySetUp => Self::new(Code::SetupCompleted),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),
@@ -86,6 +90,18 @@ impl From<AuthnError> for Problem {
             AuthnError::Entropy(error) => error.into(),
         }
     }
+}
+
+/// A password that the rules refuse.
+pub(super) fn password_problem(problem: PasswordProblem) -> Problem {
+    let code = match problem {
+        PasswordProblem::Known => Code::PasswordBreached,
+        PasswordProblem::TooShort { .. }
+        | PasswordProblem::TooLong { .. }
+        | PasswordProblem::ControlCharacter
+        | PasswordProblem::TooWeak => Code::PasswordTooWeak,
+    };
+    Problem::new(code).detail(problem.to_string())
 }
 
 impl From<UserError> for Problem {

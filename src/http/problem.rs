@@ -9,7 +9,7 @@ use std::{error::Error, sync::Arc};
 use axum::{
     body::Body,
     http::{
-        HeaderValue, Response,
+        HeaderName, HeaderValue, Response,
         header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::IntoResponse,
@@ -19,9 +19,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::codes::Code;
+use crate::authn::Reached;
 
 /// Header by which a client learns that it must sign in again (identity.md §2.8).
 const AUTH_ACTION: &str = "x-auth-action";
+/// What a limit has left, and what it allows.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// One thing that is wrong with the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -74,12 +78,39 @@ struct Parts {
     errors: Vec<FieldError>,
     extensions: Map<String, Value>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A problem that its code says all about.
     pub fn new(code: Code) -> Self {
-        Self(Arc::new(Parts { code, detail: None, errors: Vec::new(), extensions: Map::new(), cause: None }))
+        Self(Arc::new(Parts {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            extensions: Map::new(),
+            cause: None,
+            headers: Vec::new(),
+        }))
+    }
+
+    /// A limit that was reached: says when to come back, in whole seconds rounded up.
+    ///
+    /// Source: RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-11.
+    pub fn too_many(reached: &Reached) -> Self {
+        let Reached { name, allowance, wait } = reached;
+        let wait = wait.as_millis().div_ceil(1000).max(1);
+        let policy = format!("\"{name}\";q={};w={}", allowance.burst, allowance.period.as_secs());
+        Self::new(Code::TooManyAttempts)
+            .header(RETRY_AFTER, wait.to_string())
+            .header(RATE_LIMIT, format!("\"{name}\";r=0;t={wait}"))
+            .header(RATE_LIMIT_POLICY, policy)
+    }
+
+    /// Adds a header to the answer. What is no header value is left out.
+    #[must_use]
+    pub fn header(self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        self.with(|parts| parts.headers.extend(value.try_into().ok().map(|value| (name, value))))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
@@ -177,6 +208,9 @@ impl Problem {
         }
         if let Some(challenge) = code.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        for (name, value) in &self.0.headers {
+            headers.insert(name, value.clone());
         }
         if matches!(
             code,

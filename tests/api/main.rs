@@ -33,6 +33,8 @@ mod passwords;
 mod policy_stores;
 mod refresh;
 mod roles;
+#[path = "../security/mod.rs"]
+mod security;
 mod sessions;
 mod setup;
 mod users;

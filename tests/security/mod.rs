@@ -1,0 +1,7 @@
+//! The threats of the threat model, each with the test that proves its defence, named after its row.
+
+mod t09_enumeration;
+mod t10_hash_storm;
+mod t33_hash_bombs;
+mod t44_lockout;
+mod t54_stuffing;
