@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::{AuthorizeService, IdentityCache, Sampling},
+    authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
     base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
@@ -184,6 +184,7 @@ impl App {
             sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            guards: GuardMemo::default(),
             aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
         };

@@ -20,6 +20,7 @@ mod bad_input;
 mod batch;
 #[cfg(feature = "enforce")]
 mod enforce;
+mod guards;
 mod health;
 mod identity;
 mod journeys;
