@@ -2,6 +2,7 @@
 
 mod t09_enumeration;
 mod t10_hash_storm;
+mod t17_cross_site;
 mod t33_hash_bombs;
 mod t44_lockout;
 mod t47_key_rotation;
