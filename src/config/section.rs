@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{BusKind, LogFormat};
+use super::{BusKind, FingerprintPolicy, LogFormat};
 use crate::jws::Algorithm;
 
 /// What a setting holds, as its author is told.
@@ -80,6 +80,7 @@ kinds! {
     PathBuf => Kind::Path,
     BusKind => Kind::Choice(&["local", "redis", "postgres"]),
     LogFormat => Kind::Choice(&["text", "json"]),
+    FingerprintPolicy => Kind::Choice(&["off", "warn", "step_up", "revoke"]),
     Algorithm => Kind::Choice(&["EdDSA", "ES256"]),
 }
 

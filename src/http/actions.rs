@@ -68,6 +68,12 @@ actions! {
     RevokeOwnSession "revokeOwnSession" Caller;
     /// Ending all of one's own sessions but this one.
     RevokeOtherSessions "revokeOtherSessions" Caller;
+    /// Listing one's own devices.
+    ListOwnDevices "listOwnDevices" Caller;
+    /// Naming one of one's own devices, and trusting it.
+    UpdateOwnDevice "updateOwnDevice" Caller;
+    /// Removing one of one's own devices.
+    RemoveOwnDevice "removeOwnDevice" Caller;
     /// Asking for a decision about oneself.
     Authorize "authorize" PolicyStore;
     /// Asking for a decision about someone else.

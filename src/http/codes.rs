@@ -47,6 +47,8 @@ codes! {
     RefreshFailed            401 "refresh_failed"            "The refresh token is not valid";
     RefreshExpired           401 "refresh_expired"           "The refresh token has expired";
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
+    FingerprintMismatch      401 "fingerprint_mismatch"      "The refresh came from another kind of client; the session is revoked";
+    StepUpRequired           401 "step_up_required"          "This needs a more recent or stronger sign-in";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
     AccountLocked            403 "account_locked"            "The account is locked";
     AccountDisabled          403 "account_disabled"          "The account is disabled";
@@ -110,6 +112,8 @@ impl Code {
             | Self::TokenRevoked
             | Self::WrongTokenType
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
+            // RFC 9470 §3.
+            Self::StepUpRequired => Some("Bearer error=\"insufficient_user_authentication\""),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),
             _ => None,
         }

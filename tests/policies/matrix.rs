@@ -14,7 +14,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_m
 const ACTORS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "disabled"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 32] = [
+const ROWS: [(&str, &[&str]); 35] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -26,6 +26,9 @@ const ROWS: [(&str, &[&str]); 32] = [
     ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
+    ("listOwnDevices", &["User::\"self\"", "User::\"other\""]),
+    ("updateOwnDevice", &["User::\"self\"", "User::\"other\""]),
+    ("removeOwnDevice", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
     ("authorize", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),

@@ -8,3 +8,4 @@ mod t44_lockout;
 mod t47_key_rotation;
 mod t48_stolen_database;
 mod t54_stuffing;
+mod t55_device_theft;

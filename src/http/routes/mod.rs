@@ -2,6 +2,7 @@
 
 mod auth;
 mod authorize;
+mod devices;
 mod docs;
 mod entities;
 mod health;
