@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BusKind, ConfigError, DataConfig, DocsConfig, LogConfig, PasswordsConfig, PolicyConfig, Problem,
-    Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
+    ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LogConfig, PasswordsConfig, PolicyConfig,
+    Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
     StorageConfig, TokensConfig,
 };
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// Sign-up.
     pub registration: RegistrationConfig,
+    /// API keys.
+    pub api_keys: ApiKeysConfig,
     /// Root secrets; generated into the data folder when absent.
     pub secrets: SecretsConfig,
     /// Log output.
@@ -53,6 +55,7 @@ impl Config {
         SessionsConfig::SECTION,
         PasswordsConfig::SECTION,
         RegistrationConfig::SECTION,
+        ApiKeysConfig::SECTION,
         SecretsConfig::SECTION,
         LogConfig::SECTION,
     ];
@@ -80,6 +83,7 @@ impl Config {
         self.tokens.check(&mut found);
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
+        self.api_keys.check(&mut found);
         self.secrets.check(&mut found);
         self.log.check(&mut found);
         found

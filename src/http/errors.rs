@@ -3,6 +3,7 @@
 
 use super::{codes::Code, problem::Problem};
 use crate::{
+    api_keys::ApiKeyError,
     authn::AuthnError,
     authorize::AuthorizeError,
     base::EntropyError,
@@ -84,6 +85,32 @@ impl From<AuthnError> for Problem {
             AuthnError::Role(error) => error.into(),
             AuthnError::Storage(error) => error.into(),
             AuthnError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiKeyError> for Problem {
+    fn from(error: ApiKeyError) -> Self {
+        match error {
+            ApiKeyError::Invalid => Self::new(Code::ApiKeyInvalid),
+            ApiKeyError::Revoked => Self::new(Code::ApiKeyRevoked),
+            ApiKeyError::Expired => Self::new(Code::ApiKeyExpired),
+            ApiKeyError::IpNotAllowed => Self::new(Code::IpNotAllowed),
+            ApiKeyError::TooFast { retry_after } => {
+                Self::new(Code::RateLimitExceeded).retry_after(retry_after)
+            }
+            ApiKeyError::TooManyFailures { retry_after } => {
+                Self::new(Code::TooManyAttempts).retry_after(retry_after)
+            }
+            ApiKeyError::NotFound => Self::new(Code::NotFound),
+            ApiKeyError::LimitReached { .. } => Self::new(Code::KeyLimitReached).detail(error.to_string()),
+            ApiKeyError::OwnerNotFound => Self::new(Code::NotFound).detail(error.to_string()),
+            ApiKeyError::UnknownRole(_) => Self::new(Code::UnknownRole).at("/roles", error.to_string()),
+            ApiKeyError::RoleNotHeld(_) => {
+                Self::new(Code::InsufficientPermissions).at("/roles", error.to_string())
+            }
+            ApiKeyError::Storage(error) => error.into(),
+            ApiKeyError::Entropy(error) => Self::new(Code::ApiKeyGenerationFailed).cause(error),
         }
     }
 }

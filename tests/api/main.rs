@@ -9,11 +9,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../security/mod.rs"]
+mod security;
+
 mod app;
 mod contract;
 mod entities;
 mod forge;
 
+mod api_keys;
 mod auth;
 mod authorize;
 mod bad_input;

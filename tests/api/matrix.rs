@@ -16,17 +16,21 @@ use crate::{
 };
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/matrix.txt");
-const CALLERS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "locked"];
+const CALLERS: [&str; 7] = ["anonymous", "user", "manager", "admin", "super_admin", "locked", "admin_key"];
 
 /// A server on which one caller tries everything, each time in a session of its own.
 struct Stage {
     test: TestApp,
     root: Actor,
     caller: Option<Actor>,
+    /// What the caller sends instead of an access token.
+    credential: Option<String>,
     locked: bool,
     other: Actor,
     leaver: Actor,
     binding: String,
+    /// A key of the caller's, or of somebody else.
+    key: String,
 }
 
 impl Stage {
@@ -38,7 +42,7 @@ impl Stage {
             "user" | "locked" => Some(test.user("caller").await),
             role => {
                 let caller = test.user("caller").await;
-                test.grant(&root, &caller, role).await;
+                test.grant(&root, &caller, role.trim_end_matches("_key")).await;
                 Some(caller)
             }
         };
@@ -51,7 +55,13 @@ impl Stage {
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
-        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding })
+        let owner = caller.as_ref().unwrap_or(&other);
+        let made = json!({"name": "key", "scopes": ["*"]});
+        let key = test.post("/v1/api-keys", &owner.token, made).await.expect(201);
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        let (key, credential) = (text("id"), who.ends_with("_key").then(|| text("api_key")));
+        let locked = who == "locked";
+        Some(Self { test, root, caller, credential, locked, other, leaver, binding, key })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -76,12 +86,13 @@ impl Stage {
             .replace("{type}", "Team")
             .replace("{id}", "t")
             .replace("{name}", "spare")
+            .replace("{key_id}", &self.key)
             .replace("{binding_id}", &self.binding)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
         let method: Method = method.to_uppercase().parse().unwrap();
-        let token = session.as_ref().map(|session| session.token.as_str());
+        let token = self.credential.as_deref().or(session.as_ref().map(|session| session.token.as_str()));
         send(router, method, &path, token, body).await
     }
 
@@ -105,6 +116,8 @@ impl Stage {
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
             "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
+            "create_api_key" => json!({"name": "made"}),
+            "update_api_key" => json!({"name": "renamed"}),
             "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
@@ -230,10 +243,10 @@ both! {
         for operation in operations() {
             assert!(actions::ALL.contains(&operation.action()), "{}", operation.action());
         }
-        // Explaining and asking about others stand in the body of `authorize`.
+        // Explaining and asking about others stand in the body of `authorize`; a key is used with any operation.
         let named: Vec<_> = operations().iter().map(crate::contract::Operation::action).collect();
         let unnamed: Vec<_> = actions::ALL.iter().filter(|action| !named.contains(action)).collect();
-        assert_eq!(unnamed, [&"authorizeOthers", &"explain"]);
+        assert_eq!(unnamed, [&"useApiKey", &"authorizeOthers", &"explain"]);
     }
 }
 
