@@ -27,13 +27,13 @@ pub enum ApiKeyError {
     #[error("the API key is used too fast")]
     TooFast {
         /// How long to wait.
-        retry_after: Duration,
+        wait: Duration,
     },
     /// Too many unknown keys came from this address.
     #[error("too many unknown API keys came from this address")]
     TooManyFailures {
         /// How long to wait.
-        retry_after: Duration,
+        wait: Duration,
     },
     /// The tenant has no such key, or it was revoked.
     #[error("there is no such API key")]

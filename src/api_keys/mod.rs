@@ -39,7 +39,8 @@ mod verify;
 pub use error::ApiKeyError;
 pub use key::PresentedKey;
 pub use model::{
-    ApiKey, Change, CreatedKey, KeyCaller, KeyChange, KeyLimits, KeyName, NewApiKey, Rate, Slot, parse_network,
+    ApiKey, Change, CreatedKey, KeyCaller, KeyChange, KeyLimits, KeyName, NewApiKey, Rate, Slot,
+    parse_network,
 };
 pub use scopes::{SCOPE_GROUPS, Scopes, UnknownScope};
 pub use service::{ApiKeyParts, ApiKeyService};

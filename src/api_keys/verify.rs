@@ -139,9 +139,7 @@ impl ApiKeyService {
         }
         if let Some(rate) = key.limits.rate {
             let pace = Pace::new(rate.per_second, Duration::from_secs(1), rate.burst);
-            self.rates
-                .take(&key.id, pace, now)
-                .map_err(|retry_after| ApiKeyError::TooFast { retry_after })?;
+            self.rates.take(&key.id, pace, now).map_err(|wait| ApiKeyError::TooFast { wait })?;
         }
         self.usage.note(&known.noted_at, (key.tenant_id, key.id), now, ip);
         Ok(KeyUse { caller: Arc::clone(&known.caller), known, ip })
@@ -156,9 +154,7 @@ impl ApiKeyService {
     ) -> Result<Arc<KnownKey>, ApiKeyError> {
         let (client, pace) = (client_of(ip), self.failure_pace());
         // Taken before the look-up and given back after a right one: many at once cannot slip past.
-        self.failures
-            .take(&client, pace, now)
-            .map_err(|retry_after| ApiKeyError::TooManyFailures { retry_after })?;
+        self.failures.take(&client, pace, now).map_err(|wait| ApiKeyError::TooManyFailures { wait })?;
         let found = self.read(presented.id, now).await;
         let is_failure = match &found {
             Ok(Some(known)) => !presented.has_secret(&known.secret_hash),

@@ -138,8 +138,9 @@ impl App {
                 .context("the signing keys cannot be opened")?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
-        let authn = Arc::new(AuthnService::new(AuthnParts {
+        let authn = AuthnParts {
             db: db.clone(),
+            kv: kv.clone(),
             users: users.clone(),
             roles: roles.clone(),
             sessions: sessions.clone(),
@@ -148,9 +149,11 @@ impl App {
             rules: PasswordRules::new(&config.passwords),
             metrics: metrics.clone(),
             registration: config.registration.clone(),
+            limits: config.limits.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-        }));
+        };
+        let authn = Arc::new(AuthnService::new(authn, &secrets.master));
 
         let api_keys = Arc::new(ApiKeyService::new(ApiKeyParts {
             db: db.clone(),
@@ -172,14 +175,7 @@ impl App {
                 "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
             );
         }
-        let entities = Arc::new(EntityService::new(EntityParts {
-            db: db.clone(),
-            bus: bus.clone(),
-            policies: policies.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            poll: Duration::from_secs(config.policy.poll_secs),
-        }));
+        let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let identity =
             IdentityCache::new((users.clone(), roles.clone(), api_keys.clone()), news(), clock.clone());
@@ -333,6 +329,24 @@ fn session_service(
         salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
     };
     Ok(SessionService::new(parts, &secrets.master))
+}
+
+fn entity_service(
+    config: &Config,
+    db: &Db,
+    bus: &Bus,
+    policies: &Arc<PolicyService>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> EntityService {
+    EntityService::new(EntityParts {
+        db: db.clone(),
+        bus: bus.clone(),
+        policies: policies.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        poll: Duration::from_secs(config.policy.poll_secs),
+    })
 }
 
 async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {

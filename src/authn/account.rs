@@ -3,7 +3,9 @@
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{AuthnError, AuthnService, PasswordChange, SignedIn, UserCaller};
+use super::{
+    AuthnError, AuthnService, PasswordChange, SignedIn, UserCaller, lockout::Subject, throttle::Limit,
+};
 use crate::{
     audit::{self, Actor},
     base::{TenantId, UserId},
@@ -18,8 +20,9 @@ impl AuthnService {
     /// issued in it; with `keep_current` the caller gets a fresh one, with a new id, in the same
     /// transaction.
     ///
-    /// Errors: `InvalidCredentials` (the current password is wrong, or was changed meanwhile), `Password`,
-    /// `Overloaded`, `UserGone`, `Storage`, `Entropy`.
+    /// Errors: `TooManyAttempts`, `InvalidCredentials` (the current password is wrong, or was changed
+    /// meanwhile), `LoginLocked` (too many wrong ones on this device), `Password`, `Overloaded`, `UserGone`,
+    /// `Storage`, `Entropy`.
     pub async fn change_password(
         &self,
         caller: &UserCaller,
@@ -28,9 +31,14 @@ impl AuthnService {
     ) -> Result<Option<SignedIn>, AuthnError> {
         let parts = &self.parts;
         let (tenant, id) = (caller.tenant_id, caller.user_id);
+        self.throttle.admit(Limit::Password, &[&caller.name], parts.clock.now(), &parts.metrics).await?;
         let known = parts.users.credentials(tenant, id).await?.ok_or(AuthnError::UserGone)?;
         let verdict = parts.passwords.verify(&change.current, known.phc.as_ref()).await?;
+        let subject = Subject::Device(caller.device_id);
         let Some(old) = known.phc.as_ref().filter(|_| verdict.matches) else {
+            write_tx!(parts.db, "authn.count_failure", |tx| -> Result<(), AuthnError> {
+                self.count_failure_in(tx, tenant, &subject, request_id).await
+            })?;
             return Err(AuthnError::InvalidCredentials);
         };
         let user = &known.user;
@@ -44,6 +52,7 @@ impl AuthnService {
             (Ended, Option<Grant>),
             AuthnError,
         > {
+            self.pass_lock_in(tx, tenant, &subject).await?;
             if !parts.users.replace_phc_in(tx, tenant, id, old, &new).await? {
                 return Err(AuthnError::InvalidCredentials);
             }

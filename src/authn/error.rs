@@ -1,9 +1,9 @@
 //! Why somebody is not signed in, up or out.
 
-use super::{PasswordError, PasswordProblem};
+use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
     audit::AuditError,
-    base::EntropyError,
+    base::{EntropyError, Millis},
     roles::RoleError,
     sessions::SessionError,
     storage::{Retryable, StorageError},
@@ -17,7 +17,16 @@ pub enum AuthnError {
     /// No such user and password. Says nothing else, on purpose.
     #[error("the user name or the password is wrong")]
     InvalidCredentials,
-    /// The password is right, but the user is kept out for a while.
+    /// Tried too often; says nothing of whether the user exists.
+    #[error("too many attempts")]
+    TooManyAttempts(Reached),
+    /// The password is right, but wrong ones before it keep devices out that are not known.
+    #[error("the account is locked until {until}")]
+    LoginLocked {
+        /// When it is not any more.
+        until: Millis,
+    },
+    /// The password is right, but an administrator locked the account.
     #[error("the account is locked")]
     AccountLocked,
     /// The password is right, but an administrator keeps the user out.

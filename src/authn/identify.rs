@@ -41,6 +41,12 @@ impl AuthnService {
         self.callers.misses()
     }
 
+    /// How many passwords were hashed since the start.
+    #[must_use]
+    pub fn hashes(&self) -> u64 {
+        self.parts.passwords.hashes()
+    }
+
     /// The caller who presented this token before, unless something speaks against taking their word.
     fn remembered(&self, token: &Digest32, now: Millis) -> Result<Option<Arc<UserCaller>>, AuthnError> {
         let sessions = &self.parts.sessions;

@@ -20,18 +20,26 @@
 //! Besides its table this imports `users`, `roles`, `sessions`, `tokens` and `audit`.
 
 mod account;
+mod anomaly;
 mod callers;
 mod error;
+mod guessable;
 mod identify;
+mod known_device;
+mod lockout;
+mod login;
 mod model;
 mod passwords;
 mod rules;
 mod service;
 mod setup;
 mod store;
+mod stored;
+mod throttle;
 
 pub use error::AuthnError;
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
 pub use service::{AuthnParts, AuthnService};
+pub use throttle::Reached;

@@ -1,8 +1,8 @@
 //! What is asked and answered.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     api_keys::KeyCaller,
@@ -109,6 +109,8 @@ pub struct Registration {
     pub name: Option<DisplayName>,
     /// The password to be.
     pub password: SecretString,
+    /// Where it comes from.
+    pub ip: Option<IpAddr>,
 }
 
 /// What a sign-up came to.
@@ -127,8 +129,16 @@ pub struct Login {
     pub identifier: String,
     /// The password, as typed.
     pub password: SecretString,
+    /// What proves that the device signed in before.
+    pub device_token: Option<SecretString>,
     /// Where it comes from.
     pub client: ClientInfo,
+}
+
+impl Login {
+    pub(super) fn device_token(&self) -> Option<&str> {
+        self.device_token.as_ref().map(SecretString::expose_secret)
+    }
 }
 
 /// A change of password.
@@ -157,4 +167,6 @@ pub struct SignedIn {
     pub access: AccessToken,
     /// For the next access token.
     pub refresh: PlainToken,
+    /// By which the device is known at the next sign-in.
+    pub device: PlainToken,
 }

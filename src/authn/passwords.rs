@@ -1,4 +1,5 @@
-//! Password hashing: argon2id (RFC 9106) in a bounded pool of threads.
+//! Password hashing: argon2id (RFC 9106) in a bounded pool of threads; forms of other products are verified
+//! there too (see `stored`).
 //!
 //! Each thread owns its memory, so what hashing can take is workers × memory, and the queue is short: who
 //! comes when it is full is told to come back, instead of everyone waiting.
@@ -13,13 +14,16 @@ use std::{
     thread,
 };
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Block, Params, Version};
 use password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::rules::normalise;
+use super::{
+    rules::normalise,
+    stored::{Recipe, Stored},
+};
 use crate::{
     base::{Entropy, EntropyError, constant_time_eq},
     config::PasswordsConfig,
@@ -29,10 +33,6 @@ use crate::{
 /// Bytes of a new salt, and of a new hash (RFC 9106 §4).
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
-/// Largest stored parameters that are computed: an imported hash must not be a bomb (threat T33).
-const MAX_MEMORY_KIB: u32 = 256 * 1024;
-const MAX_PASSES: u32 = 10;
-const MAX_LANES: u32 = 8;
 
 /// A password that could not be hashed now.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -52,13 +52,14 @@ pub struct Verdict {
     pub matches: bool,
     /// Whether it was hashed with other parameters than today's, and should be hashed again.
     pub is_outdated: bool,
+    /// Whether what is stored has a form, or a cost, that is not computed here.
+    pub is_unusable: bool,
 }
 
 /// One hash to compute.
 struct Job {
     password: Zeroizing<Vec<u8>>,
-    salt: Vec<u8>,
-    params: Params,
+    recipe: Recipe,
     length: usize,
     reply: oneshot::Sender<Option<Vec<u8>>>,
 }
@@ -105,7 +106,7 @@ impl Passwords {
         let salt: [u8; SALT_BYTES] = self.entropy.bytes()?;
         // What is too long was refused by the rules; it never reaches this as a new password.
         let password = normalise(password.expose_secret()).unwrap_or_default();
-        let hash = self.compute(password.as_bytes(), &salt, self.params.clone(), HASH_BYTES).await?;
+        let hash = self.compute(password.as_bytes(), self.recipe(&salt), HASH_BYTES).await?;
         let phc = (|| {
             Some(PasswordHash {
                 algorithm: Ident::new("argon2id").ok()?,
@@ -127,27 +128,24 @@ impl Passwords {
         password: &SecretString,
         stored: Option<&Phc>,
     ) -> Result<Verdict, PasswordError> {
-        let wrong = Verdict { matches: false, is_outdated: false };
         let normal = normalise(password.expose_secret());
-        let stored = stored.and_then(|phc| {
-            let known = Stored::read(phc);
-            if known.is_none() {
-                tracing::warn!("a stored password hash is not one that is computed here");
-            }
-            known
-        });
-        let (Some(normal), Some(stored)) = (normal, stored) else {
-            self.compute(&[], &[0; SALT_BYTES], self.params.clone(), HASH_BYTES).await?;
+        let known = stored.map(Stored::read);
+        let is_unusable = matches!(known, Some(None));
+        let wrong = Verdict { matches: false, is_outdated: false, is_unusable };
+        let (Some(normal), Some(stored)) = (normal, known.flatten()) else {
+            self.compute(&[], self.recipe(&[0; SALT_BYTES]), HASH_BYTES).await?;
             return Ok(wrong);
         };
-        let params = stored.params.clone();
-        let hash = self.compute(normal.as_bytes(), &stored.salt, params, stored.hash.len()).await?;
-        if !constant_time_eq(&hash, &stored.hash) {
-            return Ok(wrong);
-        }
-        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        let is_outdated = cost(&stored.params) != cost(&self.params) || stored.hash.len() != HASH_BYTES;
-        Ok(Verdict { matches: true, is_outdated })
+        let is_outdated = stored.is_outdated(&self.params, HASH_BYTES);
+        let hash = self.compute(normal.as_bytes(), stored.recipe, stored.hash.len()).await?;
+        let matches = constant_time_eq(&hash, &stored.hash);
+        Ok(Verdict { matches, is_outdated: matches && is_outdated, is_unusable })
+    }
+
+    /// Whether a stored hash has a form that is verified, within the caps: what an import asks.
+    #[must_use]
+    pub fn accepts(stored: &Phc) -> bool {
+        Stored::read(stored).is_some()
     }
 
     /// How many hashes were computed since the start.
@@ -156,43 +154,22 @@ impl Passwords {
         self.hashes.load(Ordering::SeqCst)
     }
 
+    /// How new hashes are made.
+    fn recipe(&self, salt: &[u8]) -> Recipe {
+        Recipe::Argon2 { algorithm: Algorithm::Argon2id, params: self.params.clone(), salt: salt.to_vec() }
+    }
+
     async fn compute(
         &self,
         password: &[u8],
-        salt: &[u8],
-        params: Params,
+        recipe: Recipe,
         length: usize,
     ) -> Result<Vec<u8>, PasswordError> {
         let (reply, answer) = oneshot::channel();
         let password = Zeroizing::new(password.to_vec());
-        let job = Job { password, salt: salt.to_vec(), params, length, reply };
+        let job = Job { password, recipe, length, reply };
         self.jobs.try_send(job).map_err(|_| PasswordError::Overloaded)?;
         answer.await.ok().flatten().ok_or(PasswordError::Overloaded)
-    }
-}
-
-/// A stored hash that will be computed.
-struct Stored {
-    params: Params,
-    salt: Vec<u8>,
-    hash: Vec<u8>,
-}
-
-impl Stored {
-    fn read(phc: &Phc) -> Option<Self> {
-        let parsed = PasswordHash::new(phc.expose()).ok()?;
-        let current = parsed.version.is_none_or(|version| version == u32::from(Version::V0x13));
-        if parsed.algorithm.as_str() != "argon2id" || !current {
-            return None;
-        }
-        let params = Params::try_from(&parsed).ok()?;
-        let keyed = !params.keyid().is_empty() || !params.data().is_empty();
-        let bomb =
-            params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES;
-        if keyed || bomb {
-            return None;
-        }
-        Some(Self { params, salt: parsed.salt?.to_vec(), hash: parsed.hash?.as_bytes().to_vec() })
     }
 }
 
@@ -206,24 +183,11 @@ fn work(queue: &Mutex<Receiver<Job>>, hashes: &AtomicU64, resting: usize) {
             continue; // who asked has gone
         }
         hashes.fetch_add(1, Ordering::SeqCst);
-        let hash = compute(&mut memory, &job);
+        let hash = job.recipe.compute(&job.password, job.length, &mut memory);
         memory.truncate(resting);
         memory.shrink_to(resting);
         let _ = job.reply.send(hash);
     }
-}
-
-fn compute(memory: &mut Vec<Block>, job: &Job) -> Option<Vec<u8>> {
-    let blocks = job.params.block_count();
-    memory.try_reserve_exact(blocks.saturating_sub(memory.len())).ok()?;
-    if memory.len() < blocks {
-        memory.resize(blocks, Block::new());
-    }
-    let mut hash = vec![0; job.length];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, job.params.clone())
-        .hash_password_into_with_memory(&job.password, &job.salt, &mut hash, memory.get_mut(..blocks)?)
-        .ok()?;
-    Some(hash)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use super::guessable;
 use crate::config::PasswordsConfig;
 
 /// Longest password, bytes, however few code points they make.
@@ -26,9 +27,12 @@ pub enum PasswordProblem {
     /// A character that cannot be typed.
     #[error("a password has no control characters")]
     ControlCharacter,
-    /// What anyone would try first.
+    /// Put together from what anyone would try.
     #[error("the password is too easy to guess")]
     TooWeak,
+    /// One of those that leaks have made best known.
+    #[error("the password is one of the best known")]
+    Known,
 }
 
 /// The rules. No composition, no rotation; any character that can be typed.
@@ -45,7 +49,8 @@ impl PasswordRules {
         Self { least: config.min_length, most: config.max_length }
     }
 
-    /// Checks a new password. `context` are words that must not be the password: address, user name, name.
+    /// Checks a new password. `context` are texts about the user whose words
+    /// add nothing to a password: address, user name, name.
     ///
     /// Errors: [`PasswordProblem`], the first that applies.
     pub fn check(&self, password: &str, context: &[&str]) -> Result<(), PasswordProblem> {
@@ -62,9 +67,10 @@ impl PasswordRules {
             return Err(PasswordProblem::ControlCharacter);
         }
         let lower = Zeroizing::new(normal.to_lowercase());
-        let first = lower.chars().next();
-        let one_character = lower.chars().all(|c| Some(c) == first);
-        if one_character || context.iter().any(|word| word.to_lowercase() == *lower) {
+        if guessable::is_listed(&lower) {
+            return Err(PasswordProblem::Known);
+        }
+        if guessable::is_guessable(&lower, context) {
             return Err(PasswordProblem::TooWeak);
         }
         Ok(())
@@ -95,17 +101,18 @@ mod tests {
     fn length_is_counted_in_code_points_after_normalisation() {
         let rules = PasswordRules { least: 8, most: 12 };
         for (password, expected) in [
-            ("1234567", Err(PasswordProblem::TooShort { least: 8 })),
-            ("12345678", Ok(())),
-            ("123456789012", Ok(())),
-            ("1234567890123", Err(PasswordProblem::TooLong { most: 12 })),
-            ("\u{e9}\u{e8}\u{e9}\u{e8}\u{e9}\u{e8}\u{e9}\u{e8}", Ok(())),
-            ("e\u{301}23456e", Err(PasswordProblem::TooShort { least: 8 })),
-            ("1234\u{0}5678", Err(PasswordProblem::ControlCharacter)),
-            ("aaaaaaaaAA", Err(PasswordProblem::TooWeak)),
-            ("ann@b.example"[..12].into(), Err(PasswordProblem::TooWeak)),
+            ("x7k2m9p", Err(PasswordProblem::TooShort { least: 8 })),
+            ("x7k2m9pz", Ok(())),
+            ("x7k2m9pzq4wv", Ok(())),
+            ("x7k2m9pzq4wvb", Err(PasswordProblem::TooLong { most: 12 })),
+            ("\u{e9}\u{fe}\u{e6}\u{f0}\u{f8}\u{e5}\u{e4}\u{f6}", Ok(())),
+            ("e\u{301}2x4k6e", Err(PasswordProblem::TooShort { least: 8 })),
+            ("1x34\u{0}56k8", Err(PasswordProblem::ControlCharacter)),
+            ("xyxyxyxyXY", Err(PasswordProblem::TooWeak)),
+            ("ann@b.exampl", Err(PasswordProblem::TooWeak)),
+            ("Password1", Err(PasswordProblem::Known)),
         ] {
-            assert_eq!(rules.check(password, &["ANN@b.exampl"]), expected, "{password}");
+            assert_eq!(rules.check(password, &["ANNE@b.exampl"]), expected, "{password}");
         }
         assert!(rules.check(&"x".repeat(513), &[]).is_err());
         assert_eq!(normalise("a\u{a0}e\u{301}").unwrap().as_str(), "a \u{e9}");

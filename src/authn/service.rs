@@ -5,19 +5,22 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::{
-    AuthnError, Login, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
+    AuthnError, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
+    anomaly::Anomaly,
     callers::Callers,
+    throttle::{Limit, Throttle, network_of},
 };
 use crate::{
     audit::Actor,
-    base::{Clock, Entropy, Millis, TenantId},
-    config::RegistrationConfig,
+    base::{Clock, Entropy, MacKey, MasterKey, Millis, TenantId},
+    config::{LimitsConfig, RegistrationConfig},
+    kv::Kv,
     roles::{RoleError, RoleService},
-    sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionError, SessionService},
+    sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionService},
     storage::Db,
     telemetry::metrics::Metrics,
     tokens::{AccessSubject, AccessToken, TokenService},
-    users::{Credentials, Email, NewUser, User, UserError, UserService, UserStatus, Username},
+    users::{NewUser, User, UserService, UserStatus, Username},
     write_tx,
 };
 
@@ -31,6 +34,8 @@ pub(super) const BY_PASSWORD: &str = "pwd";
 pub struct AuthnParts {
     /// The database.
     pub db: Db,
+    /// What limits are counted in.
+    pub kv: Kv,
     /// People.
     pub users: UserService,
     /// Their roles.
@@ -47,6 +52,8 @@ pub struct AuthnParts {
     pub metrics: Arc<Metrics>,
     /// Who may sign up.
     pub registration: RegistrationConfig,
+    /// How often strangers may try.
+    pub limits: LimitsConfig,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -58,19 +65,25 @@ pub struct AuthnParts {
 pub struct AuthnService {
     pub(super) parts: AuthnParts,
     pub(super) callers: Callers,
+    pub(super) throttle: Throttle,
+    pub(super) anomaly: Anomaly,
+    pub(super) device_key: MacKey,
 }
 
 impl AuthnService {
-    /// The service.
+    /// The service; its keys derive from `master`.
     #[must_use]
-    pub fn new(parts: AuthnParts) -> Self {
-        Self { parts, callers: Callers::new() }
+    pub fn new(parts: AuthnParts, master: &MasterKey) -> Self {
+        let throttle = Throttle::new(parts.kv.clone(), parts.limits.clone(), master.mac_key("limits"));
+        let anomaly = Anomaly::new(&parts.limits);
+        let device_key = master.mac_key("known-device");
+        Self { parts, callers: Callers::new(), throttle, anomaly, device_key }
     }
 
     /// Signs a stranger up. Costs one hash whether the address is known or not, and says which only where
     /// the configuration lets it.
     ///
-    /// Errors: `RegistrationClosed`, `Password`, `EmailTaken` and `UsernameTaken` (only when revealed),
+    /// Errors: `RegistrationClosed`, `TooManyAttempts`, `Password`, `EmailTaken` and `UsernameTaken` (only when revealed),
     /// `Overloaded`, `Storage`, `Entropy`.
     pub async fn register(
         &self,
@@ -81,6 +94,11 @@ impl AuthnService {
         let parts = &self.parts;
         if !parts.registration.enabled {
             return Err(AuthnError::RegistrationClosed);
+        }
+        if let Some(network) = registration.ip.map(network_of) {
+            self.throttle
+                .admit(Limit::RegisterAddress, &[&network], parts.clock.now(), &parts.metrics)
+                .await?;
         }
         let context = [
             registration.email.address(),
@@ -117,47 +135,6 @@ impl AuthnService {
             Ok(_) => Ok(Registered::Accepted),
             Err(error) => Err(error),
         }
-    }
-
-    /// Signs a user in by password. Costs exactly one hash on every path; one more after a success when
-    /// the stored hash has parameters of former times.
-    ///
-    /// Errors: `InvalidCredentials`; after the right password `AccountLocked`, `AccountDisabled` and
-    /// `EmailUnverified`; `Overloaded`, `Storage`, `Entropy`.
-    pub async fn login(
-        &self,
-        tenant: TenantId,
-        login: &Login,
-        request_id: Option<&str>,
-    ) -> Result<SignedIn, AuthnError> {
-        let parts = &self.parts;
-        let known = match norm_of(&login.identifier) {
-            Some(norm) => parts.users.credentials_of(tenant, &norm).await?,
-            None => None,
-        };
-        let stored = known.as_ref().and_then(|known| known.phc.as_ref());
-        let verdict = parts.passwords.verify(&login.password, stored).await?;
-        let Some(known) = known.filter(|_| verdict.matches) else {
-            return Err(AuthnError::InvalidCredentials);
-        };
-        match known.user.status {
-            UserStatus::Active => {}
-            UserStatus::Locked => return Err(AuthnError::AccountLocked),
-            UserStatus::Disabled => return Err(AuthnError::AccountDisabled),
-            UserStatus::Pending => return Err(AuthnError::EmailUnverified),
-        }
-        let new = self.session_for(&known.user);
-        let name = known.user.id.to_string();
-        let actor = Actor { name: &name, request_id };
-        let grant = match parts.sessions.open(&new, &login.client, actor).await {
-            // The password, the status or the tenant changed since it was read: it is not right any more.
-            Err(SessionError::Outdated) => return Err(AuthnError::InvalidCredentials),
-            grant => grant?,
-        };
-        if verdict.is_outdated {
-            self.rehash(&known, login).await;
-        }
-        self.signed_in(known.user, grant).await
     }
 
     /// Exchanges a refresh token for the next one and a new access token.
@@ -198,7 +175,8 @@ impl AuthnService {
     pub(super) async fn signed_in(&self, user: User, grant: Grant) -> Result<SignedIn, AuthnError> {
         let roles = self.parts.roles.names_of(user.tenant_id, user.id).await?;
         let access = self.issue(&grant.session, roles.clone(), self.parts.clock.now())?;
-        Ok(SignedIn { user, roles, access, session: grant.session, refresh: grant.refresh })
+        let device = self.device_token(&grant.session);
+        Ok(SignedIn { user, roles, access, session: grant.session, refresh: grant.refresh, device })
     }
 
     fn issue(
@@ -220,29 +198,5 @@ impl AuthnService {
             scope: String::new(),
         };
         Ok(self.parts.tokens.issue(subject, now)?)
-    }
-
-    /// Stores the password with today's parameters, unless it was changed meanwhile. Failing is no error:
-    /// the next login tries again.
-    async fn rehash(&self, known: &Credentials, login: &Login) {
-        let (Some(old), Ok(new)) = (&known.phc, self.parts.passwords.hash(&login.password).await) else {
-            return;
-        };
-        let user = &known.user;
-        let done = write_tx!(self.parts.db, "authn.rehash", |tx| -> Result<bool, UserError> {
-            Ok(self.parts.users.replace_phc_in(tx, user.tenant_id, user.id, old, &new).await?)
-        });
-        if let Err(error) = done {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a password was not hashed again");
-        }
-    }
-}
-
-/// The norm by which a typed identifier is looked up; none when it can be nobody's.
-fn norm_of(identifier: &str) -> Option<String> {
-    if identifier.contains('@') {
-        identifier.parse::<Email>().ok().map(|email| email.norm().to_owned())
-    } else {
-        identifier.parse::<Username>().ok().map(|name| name.norm().to_owned())
     }
 }

@@ -1,7 +1,8 @@
-//! Table `setup_token`: at most one row.
+//! Tables `setup_token`, at most one row, and `login_failures`.
 
+use super::lockout::Failures;
 use crate::{
-    base::{Digest32, Millis},
+    base::{Digest32, Millis, TenantId},
     storage::{Result, Run},
 };
 
@@ -51,4 +52,70 @@ pub(super) async fn use_up(run: &mut dyn Run, digest: Option<&Digest32>, now: Mi
         }
     };
     Ok(used == 1)
+}
+
+/// Counts a wrong password of a subject; answers the count with it.
+pub(super) async fn add_failure(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    subject: &str,
+    forget_at: Millis,
+) -> Result<Failures> {
+    run.sql(
+        "INSERT INTO login_failures (tenant_id, subject, failures, locks, locked_until_ms, forget_at_ms)
+         VALUES ($1, $2, 1, 0, 0, $3)
+         ON CONFLICT (tenant_id, subject) DO UPDATE
+         SET failures = login_failures.failures + 1, forget_at_ms = excluded.forget_at_ms
+         RETURNING failures AS in_a_row, locks, locked_until_ms",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .bind(forget_at)
+    .one()
+    .await
+}
+
+/// Locks a subject that was counted.
+pub(super) async fn set_lock(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    subject: &str,
+    until: Millis,
+) -> Result<()> {
+    run.sql(
+        "UPDATE login_failures SET locks = locks + 1, locked_until_ms = $3 WHERE tenant_id = $1 AND subject = $2",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .bind(until)
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// The count of a subject.
+pub(super) async fn failures(run: &mut dyn Run, tenant: TenantId, subject: &str) -> Result<Option<Failures>> {
+    run.sql(
+        "SELECT failures AS in_a_row, locks, locked_until_ms FROM login_failures WHERE tenant_id = $1 AND subject = $2",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .optional()
+    .await
+}
+
+/// Forgets the count of a subject.
+pub(super) async fn clear_failures(run: &mut dyn Run, tenant: TenantId, subject: &str) -> Result<()> {
+    run.sql("DELETE FROM login_failures WHERE tenant_id = $1 AND subject = $2")
+        .bind(tenant)
+        .bind(subject)
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// Forgets the counts, of whatever tenant, whose time has come.
+pub(super) async fn forget_failures(run: &mut dyn Run, now: Millis) -> Result<()> {
+    run.sql("DELETE FROM login_failures WHERE forget_at_ms <= $1").bind(now).run().await?;
+    Ok(())
 }

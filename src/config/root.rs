@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LogConfig, PasswordsConfig, PolicyConfig,
-    Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
-    StorageConfig, TokensConfig,
+    ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, PasswordsConfig,
+    PolicyConfig, Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig,
+    SessionsConfig, StorageConfig, TokensConfig,
 };
 
 /// Everything that can be set.
@@ -36,6 +36,8 @@ pub struct Config {
     pub registration: RegistrationConfig,
     /// API keys.
     pub api_keys: ApiKeysConfig,
+    /// How often strangers may try.
+    pub limits: LimitsConfig,
     /// Root secrets; generated into the data folder when absent.
     pub secrets: SecretsConfig,
     /// Log output.
@@ -56,6 +58,7 @@ impl Config {
         PasswordsConfig::SECTION,
         RegistrationConfig::SECTION,
         ApiKeysConfig::SECTION,
+        LimitsConfig::SECTION,
         SecretsConfig::SECTION,
         LogConfig::SECTION,
     ];
@@ -84,6 +87,7 @@ impl Config {
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
         self.api_keys.check(&mut found);
+        self.limits.check(&mut found);
         self.secrets.check(&mut found);
         self.log.check(&mut found);
         found
@@ -101,6 +105,7 @@ impl Config {
         self.sessions.weaknesses(&mut found);
         self.passwords.weaknesses(&mut found);
         self.registration.weaknesses(&mut found);
+        self.limits.weaknesses(&mut found);
         self.secrets.weaknesses(&mut found);
         found
     }

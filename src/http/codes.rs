@@ -79,7 +79,8 @@ codes! {
     ContextInvalid           422 "context_invalid"           "The context does not fit the schema";
     EntitiesInvalid          422 "entities_invalid"          "The entities do not fit the schema";
     PolicyRefused            422 "policy_refused"            "The policies have errors; nothing was stored";
-    TooManyAttempts          429 "too_many_attempts"         "Too many failures came from here; come back later";
+    PasswordBreached         422 "password_breached"         "The password is one of the best known";
+    TooManyAttempts          429 "too_many_attempts"         "Tried too often; come back later";
     RateLimitExceeded        429 "rate_limit_exceeded"       "Too many requests; come back later";
     InternalError            500 "internal_error"            "Something failed on our side";
     ApiKeyGenerationFailed   503 "api_key_generation_failed" "No API key could be made; come back later";

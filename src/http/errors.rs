@@ -4,7 +4,7 @@
 use super::{codes::Code, problem::Problem};
 use crate::{
     api_keys::ApiKeyError,
-    authn::AuthnError,
+    authn::{AuthnError, PasswordProblem},
     authorize::AuthorizeError,
     base::EntropyError,
     entities::{EntityError, LoadPlace},
@@ -68,6 +68,10 @@ impl From<AuthnError> for Problem {
     fn from(error: AuthnError) -> Self {
         match error {
             AuthnError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            AuthnError::TooManyAttempts(reached) => Self::too_many(&reached),
+            AuthnError::LoginLocked { until } => {
+                Self::new(Code::AccountLocked).extension("unlock_at", until.to_string())
+            }
             AuthnError::AccountLocked => Self::new(Code::AccountLocked),
             AuthnError::AccountDisabled => Self::new(Code::AccountDisabled),
             AuthnError::EmailUnverified => Self::new(Code::EmailUnverified),
@@ -76,7 +80,7 @@ impl From<AuthnError> for Problem {
             AuthnError::EmailTaken | AuthnError::UsernameTaken => {
                 Self::new(Code::EmailTaken).detail(error.to_string())
             }
-            AuthnError::Password(problem) => Self::new(Code::PasswordTooWeak).detail(problem.to_string()),
+            AuthnError::Password(problem) => password_problem(problem),
             AuthnError::SetupTokenInvalid => Self::new(Code::SetupTokenInvalid),
             AuthnError::AlreadySetUp => Self::new(Code::SetupCompleted),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),
@@ -89,6 +93,18 @@ impl From<AuthnError> for Problem {
     }
 }
 
+/// A password that the rules refuse.
+pub(super) fn password_problem(problem: PasswordProblem) -> Problem {
+    let code = match problem {
+        PasswordProblem::Known => Code::PasswordBreached,
+        PasswordProblem::TooShort { .. }
+        | PasswordProblem::TooLong { .. }
+        | PasswordProblem::ControlCharacter
+        | PasswordProblem::TooWeak => Code::PasswordTooWeak,
+    };
+    Problem::new(code).detail(problem.to_string())
+}
+
 impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Self {
         match error {
@@ -96,12 +112,8 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::Revoked => Self::new(Code::ApiKeyRevoked),
             ApiKeyError::Expired => Self::new(Code::ApiKeyExpired),
             ApiKeyError::IpNotAllowed => Self::new(Code::IpNotAllowed),
-            ApiKeyError::TooFast { retry_after } => {
-                Self::new(Code::RateLimitExceeded).retry_after(retry_after)
-            }
-            ApiKeyError::TooManyFailures { retry_after } => {
-                Self::new(Code::TooManyAttempts).retry_after(retry_after)
-            }
+            ApiKeyError::TooFast { wait } => Self::new(Code::RateLimitExceeded).retry_after(wait),
+            ApiKeyError::TooManyFailures { wait } => Self::new(Code::TooManyAttempts).retry_after(wait),
             ApiKeyError::NotFound => Self::new(Code::NotFound),
             ApiKeyError::LimitReached { .. } => Self::new(Code::KeyLimitReached).detail(error.to_string()),
             ApiKeyError::OwnerNotFound => Self::new(Code::NotFound).detail(error.to_string()),

@@ -4,12 +4,12 @@
 //! outermost middleware writes the body, because only there the request id is known for certain
 //! and only there the cause is logged, once.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     http::{
-        HeaderValue, Response,
+        HeaderName, HeaderValue, Response,
         header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::IntoResponse,
@@ -19,9 +19,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::codes::Code;
+use crate::authn::Reached;
 
 /// Header by which a client learns that it must sign in again (identity.md §2.8).
 const AUTH_ACTION: &str = "x-auth-action";
+/// What a limit has left, and what it allows.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// One thing that is wrong with the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -74,12 +78,45 @@ struct Parts {
     errors: Vec<FieldError>,
     extensions: Map<String, Value>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A problem that its code says all about.
     pub fn new(code: Code) -> Self {
-        Self(Arc::new(Parts { code, detail: None, errors: Vec::new(), extensions: Map::new(), cause: None }))
+        Self(Arc::new(Parts {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            extensions: Map::new(),
+            cause: None,
+            headers: Vec::new(),
+        }))
+    }
+
+    /// A limit that was reached: says when to come back, in whole seconds rounded up.
+    ///
+    /// Source: RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-11.
+    pub fn too_many(reached: &Reached) -> Self {
+        let Reached { name, allowance, wait } = reached;
+        let wait = wait.as_millis().div_ceil(1000).max(1);
+        let policy = format!("\"{name}\";q={};w={}", allowance.burst, allowance.period.as_secs());
+        Self::new(Code::TooManyAttempts)
+            .header(RETRY_AFTER, wait.to_string())
+            .header(RATE_LIMIT, format!("\"{name}\";r=0;t={wait}"))
+            .header(RATE_LIMIT_POLICY, policy)
+    }
+
+    /// Says after how long another try makes sense, in whole seconds rounded up.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        self.header(RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string())
+    }
+
+    /// Adds a header to the answer. What is no header value is left out.
+    #[must_use]
+    pub fn header(self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        self.with(|parts| parts.headers.extend(value.try_into().ok().map(|value| (name, value))))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
@@ -177,6 +214,9 @@ impl Problem {
         }
         if let Some(challenge) = code.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        for (name, value) in &self.0.headers {
+            headers.insert(name, value.clone());
         }
         if matches!(
             code,

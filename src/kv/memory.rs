@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::KvError;
+use super::{Allowance, KvError, Taken};
 use crate::base::{Clock, Millis};
 
 /// What an entry costs beside its key and value: two map slots, an allocation each, rounded up.
@@ -104,6 +104,29 @@ impl Memory {
         };
         let sum = count.checked_add(by).ok_or(KvError::NotACounter)?;
         table.insert(key, sum.to_string().into_bytes(), ends_at, now, self.0.capacity).map(|()| sum)
+    }
+
+    pub(super) fn take(
+        &self,
+        key: &str,
+        allowance: Allowance,
+        at: Millis,
+        ttl: Duration,
+    ) -> Result<Taken, KvError> {
+        let now = self.0.clock.now();
+        let mut table = self.table();
+        let until = match table.living(key, now) {
+            Some(entry) => parse(&entry.value).ok_or(KvError::NotACounter)?,
+            None => 0,
+        };
+        let ahead = until.saturating_sub(at.0).clamp(0, allowance.window_ms());
+        let after = ahead.saturating_add(allowance.step_ms());
+        if after > allowance.window_ms() {
+            return Ok(Taken::new(false, ahead, allowance));
+        }
+        let value = at.0.saturating_add(after).to_string().into_bytes();
+        table.insert(key, value, now.plus(ttl), now, self.0.capacity)?;
+        Ok(Taken::new(true, after, allowance))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -12,7 +12,7 @@
 //!
 //! # Invariants
 //! - Every entry has a time to live, rounded up to a millisecond, at most [`MAX_TTL`]; zero is refused.
-//! - [`Kv::put_if_absent`], [`Kv::compare_and_set`] and [`Kv::increment`] are each one atomic step.
+//! - [`Kv::put_if_absent`], [`Kv::compare_and_set`], [`Kv::increment`] and [`Kv::take`] are each one atomic step.
 //! - A key may vanish at any time (eviction, restart, failover). Nothing here is the truth.
 //! - SECURITY: after [`KvError::Unavailable`] a write may or may not have happened. Code that must not
 //!   accept something twice treats it as a refusal.
@@ -27,5 +27,5 @@ mod redis;
 
 pub use error::{KvError, Outage};
 pub use memory::{Memory, Usage};
-pub use model::{Kv, MAX_TTL, MAX_VALUE_BYTES};
+pub use model::{Allowance, Kv, MAX_TTL, MAX_VALUE_BYTES, Taken};
 pub use redis::{Redis, RedisOptions};

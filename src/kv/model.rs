@@ -3,12 +3,58 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{KvError, Memory, Redis, RedisOptions};
-use crate::base::Clock;
+use crate::base::{Clock, Millis};
 
 /// The longest time to live; a longer one is cut to it. Ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(10 * 365 * 24);
 /// The most that a key and its value may measure together, bytes.
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
+
+/// How much may happen: `burst` at once, and as many again over each `period`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many, from 1.
+    pub burst: u32,
+    /// In which time.
+    pub period: Duration,
+}
+
+impl Allowance {
+    /// Time in which one is given back, milliseconds, at least 1.
+    pub(super) fn step_ms(self) -> i64 {
+        let period = i64::try_from(self.period.as_millis()).unwrap_or(i64::MAX);
+        (period / i64::from(self.burst.max(1))).max(1)
+    }
+
+    /// Time in which all are given back, milliseconds.
+    pub(super) fn window_ms(self) -> i64 {
+        self.step_ms().saturating_mul(i64::from(self.burst.max(1)))
+    }
+}
+
+/// What became of one try to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether it was granted.
+    pub granted: bool,
+    /// How many more would be granted now.
+    pub left: u32,
+    /// How long until the next one is granted; zero when one would be now.
+    pub wait: Duration,
+}
+
+impl Taken {
+    /// The answer when the cell holds `ahead_ms`, milliseconds that are spoken for, after the try.
+    pub(super) fn new(granted: bool, ahead_ms: i64, allowance: Allowance) -> Self {
+        let (step, window) = (allowance.step_ms(), allowance.window_ms());
+        let free = window.saturating_sub(ahead_ms);
+        Self {
+            granted,
+            left: u32::try_from(free.max(0) / step).unwrap_or(u32::MAX),
+            wait: Duration::from_millis(u64::try_from(step.saturating_sub(free)).unwrap_or(0)),
+        }
+    }
+}
 
 /// Short-lived state of this process or of all nodes. Cheap to clone; clones share the state.
 #[derive(Debug, Clone)]
@@ -122,6 +168,20 @@ impl Kv {
         match self {
             Self::Memory(memory) => memory.increment(key, by, ttl),
             Self::Redis(redis) => redis.increment(key, by, ttl).await,
+        }
+    }
+
+    /// Takes one of `allowance` under `key` at `now`; one atomic step. What is refused takes nothing.
+    /// `now` is the caller's, so that a node whose clock jumps is wrong for one window at most.
+    ///
+    /// Errors: `NotACounter` (something else is kept there), `NoTtl`, `TooLarge`, `Unavailable`.
+    /// Source: the generic cell rate algorithm (ITU-T I.371 Annex A).
+    pub async fn take(&self, key: &str, allowance: Allowance, now: Millis) -> Result<Taken, KvError> {
+        let window = u64::try_from(allowance.window_ms()).unwrap_or(u64::MAX);
+        let ttl = checked(key, &[], Duration::from_millis(window))?;
+        match self {
+            Self::Memory(memory) => memory.take(key, allowance, now, ttl),
+            Self::Redis(redis) => redis.take(key, allowance, now, ttl).await,
         }
     }
 }

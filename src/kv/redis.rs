@@ -13,10 +13,10 @@ use redis::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    KvError, Outage,
+    Allowance, KvError, Outage, Taken,
     breaker::{Breaker, Failure},
 };
-use crate::base::Clock;
+use crate::base::{Clock, Millis};
 
 /// Writes only over the expected value. One key, so a cluster runs it where the key lives.
 const COMPARE_AND_SET: &str = "\
@@ -36,6 +36,23 @@ if type(sum) == 'table' and sum.err then
 end
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return redis.call('GET', KEYS[1])";
+
+/// Takes one from a cell that holds the moment until which all is spoken for. Answers whether, and how
+/// many milliseconds are spoken for now. False: the value is no moment.
+const TAKE: &str = "\
+local held = redis.pcall('GET', KEYS[1])
+if type(held) == 'table' and held.err then
+  if string.find(held.err, 'WRONGTYPE') then return false end
+  return held
+end
+local at, step, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local held_until = 0
+if held then held_until = tonumber(held) end
+if not held_until then return false end
+local ahead = math.min(math.max(held_until - at, 0), window)
+if ahead + step > window then return {0, ahead} end
+redis.call('SET', KEYS[1], string.format('%.0f', at + ahead + step), 'PX', ARGV[4])
+return {1, ahead + step}";
 
 /// Commands that may wait for the connection at once.
 const QUEUE: usize = 1024;
@@ -64,6 +81,7 @@ struct Inner {
     breaker: Breaker,
     compare_and_set: Script,
     increment: Script,
+    take: Script,
 }
 
 impl Redis {
@@ -82,6 +100,7 @@ impl Redis {
             breaker: Breaker::new(clock),
             compare_and_set: Script::new(COMPARE_AND_SET),
             increment: Script::new(INCREMENT),
+            take: Script::new(TAKE),
         })))
     }
 
@@ -122,6 +141,22 @@ impl Redis {
         let mut script = self.0.compare_and_set.prepare_invoke();
         script.key(self.full(key)).arg(expected).arg(value).arg(millis(ttl));
         self.guarded(async |mut connection| script.invoke_async(&mut connection).await).await
+    }
+
+    pub(super) async fn take(
+        &self,
+        key: &str,
+        allowance: Allowance,
+        at: Millis,
+        ttl: Duration,
+    ) -> Result<Taken, KvError> {
+        let mut script = self.0.take.prepare_invoke();
+        script.key(self.full(key)).arg(at.0).arg(allowance.step_ms()).arg(allowance.window_ms());
+        script.arg(millis(ttl));
+        let answer: Option<(i64, i64)> =
+            self.guarded(async |mut connection| script.invoke_async(&mut connection).await).await?;
+        let (granted, ahead) = answer.ok_or(KvError::NotACounter)?;
+        Ok(Taken::new(granted == 1, ahead, allowance))
     }
 
     pub(super) async fn increment(&self, key: &str, by: i64, ttl: Duration) -> Result<i64, KvError> {

@@ -58,8 +58,8 @@ both! {
     async fn a_key_is_made_shown_once_changed_and_revoked(backend: Backend) {
         let Some((test, _, ann)) = with_manager(backend).await else { return };
         let made = test.post(KEYS, &ann.token, json!({"name": "import \u{1f511}"})).await.expect(201);
-        let text = made["api_key"].as_str().unwrap();
-        assert!(text.starts_with("bwk_prod_") && text.len() == 9 + 22 + 43 + 6, "{text}");
+        let whole = made["api_key"].as_str().unwrap();
+        assert!(whole.starts_with("bwk_prod_") && whole.len() == 9 + 22 + 43 + 6, "{whole}");
         let id = made["id"].as_str().unwrap();
         let about = json!({
             "id": id, "name": "import \u{1f511}", "env": "prod", "owner": ann.id, "slot": "none",
@@ -70,7 +70,7 @@ both! {
         let path = format!("{KEYS}/{id}");
         assert_eq!(test.get(&path, &ann.token).await.expect(200), about);
         assert_eq!(test.get(KEYS, &ann.token).await.expect(200), json!({"data": [about], "next_cursor": null}));
-        ask(&test, text).await.expect(200);
+        ask(&test, whole).await.expect(200);
 
         let change = json!({
             "name": "export", "scopes": ["readEntities", "roles.read"], "ip_allowlist": ["203.0.113.77/24", "2001:db8::1"],
@@ -90,7 +90,7 @@ both! {
         test.get(&path, &ann.token).await.expect_problem(404, "not_found");
         patch(&test, &ann, id, json!({"name": "x"})).await.expect_problem(404, "not_found");
         assert_eq!(test.get(KEYS, &ann.token).await.expect(200)["data"], json!([]));
-        ask(&test, text).await.expect_problem(401, "api_key_revoked");
+        ask(&test, whole).await.expect_problem(401, "api_key_revoked");
     }
 
     async fn what_cannot_be_a_key_is_pointed_at(backend: Backend) {

@@ -124,6 +124,16 @@ impl TestApp {
         config.passwords.argon2_memory_kib = 8;
         config.passwords.argon2_passes = 1;
         config.passwords.queue_per_worker = 1_000;
+        let limits = &mut config.limits;
+        for limit in [
+            &mut limits.login_per_address,
+            &mut limits.login_per_identifier,
+            &mut limits.register_per_address,
+            &mut limits.lock_after,
+            &mut limits.anomaly_failures,
+        ] {
+            *limit = 1_000_000; // for the tests that are not about them
+        }
         config.secrets.master_key = Some(SecretString::from(MASTER_KEY));
         config.secrets.redis_key_salt = Some(SecretString::from(REDIS_SALT));
         if backend == Backend::Shared {

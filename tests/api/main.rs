@@ -9,9 +9,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../security/mod.rs"]
-mod security;
-
 mod app;
 mod contract;
 mod entities;
@@ -36,6 +33,8 @@ mod passwords;
 mod policy_stores;
 mod refresh;
 mod roles;
+#[path = "../security/mod.rs"]
+mod security;
 mod sessions;
 mod setup;
 mod users;

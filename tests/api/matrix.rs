@@ -58,8 +58,8 @@ impl Stage {
         let owner = caller.as_ref().unwrap_or(&other);
         let made = json!({"name": "key", "scopes": ["*"]});
         let key = test.post("/v1/api-keys", &owner.token, made).await.expect(201);
-        let text = |name: &str| key[name].as_str().unwrap().to_owned();
-        let (key, credential) = (text("id"), who.ends_with("_key").then(|| text("api_key")));
+        let field = |name: &str| key[name].as_str().unwrap().to_owned();
+        let (key, credential) = (field("id"), who.ends_with("_key").then(|| field("api_key")));
         let locked = who == "locked";
         Some(Self { test, root, caller, credential, locked, other, leaver, binding, key })
     }
@@ -116,9 +116,7 @@ impl Stage {
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
             "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
-            "create_api_key" => json!({"name": "made"}),
-            "update_api_key" => json!({"name": "renamed"}),
-            "create_role" => json!({"name": "made"}),
+            "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
         })

@@ -118,6 +118,7 @@ both! {
             username: username.map(|name| name.parse().unwrap()),
             name: None,
             password: secret(password),
+            ip: None,
         };
         let ann = registration(MAIL, Some("ann"), PASSWORD);
         for node in [&quiet, &quiet] {

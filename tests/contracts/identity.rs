@@ -10,7 +10,7 @@ use bailiwick::{
     },
     base::{Clock, Entropy, Limit, ManualClock, MasterKey, OsEntropy, TenantId},
     bus::{Bus, IdentityNews},
-    config::{PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig},
+    config::{LimitsConfig, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig},
     kv::Kv,
     roles::RoleService,
     sessions::{ClientInfo, KeySalt, SessionParts, SessionService, SessionSettings},
@@ -84,8 +84,9 @@ impl World {
         let sessions = Arc::new(SessionService::new(parts, &master));
         let passwords = tiny_passwords();
         let pool = Arc::new(Passwords::start(&passwords, Arc::clone(&entropy)).unwrap());
-        let authn = AuthnService::new(AuthnParts {
+        let parts = AuthnParts {
             db: db.clone(),
+            kv: kv.clone(),
             users: users.clone(),
             roles: roles.clone(),
             sessions: Arc::clone(&sessions),
@@ -94,9 +95,11 @@ impl World {
             rules: PasswordRules::new(&passwords),
             metrics: Arc::default(),
             registration,
+            limits: no_limits(),
             clock,
             entropy,
-        });
+        };
+        let authn = AuthnService::new(parts, &master);
         Node { db, kv, bus, users, roles, sessions, passwords: pool, authn }
     }
 }
@@ -111,6 +114,18 @@ pub(crate) fn tiny_passwords() -> PasswordsConfig {
     }
 }
 
+/// Limits that no test reaches that is not about them.
+pub(crate) fn no_limits() -> LimitsConfig {
+    LimitsConfig {
+        login_per_address: 1_000_000,
+        login_per_identifier: 1_000_000,
+        register_per_address: 1_000_000,
+        lock_after: 1_000_000,
+        anomaly_failures: 1_000_000,
+        ..LimitsConfig::default()
+    }
+}
+
 pub(crate) fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
 }
@@ -122,6 +137,7 @@ impl Node {
             username: None,
             name: None,
             password: secret(PASSWORD),
+            ip: None,
         };
         let done = self.authn.register(TENANT, &registration, None).await.unwrap();
         if let Registered::Created(user) = done {
@@ -134,6 +150,7 @@ impl Node {
         let login = Login {
             identifier: identifier.to_owned(),
             password: secret(password),
+            device_token: None,
             client: ClientInfo {
                 ip: Some("192.0.2.7".parse().unwrap()),
                 user_agent: Some("test/1".to_owned()),

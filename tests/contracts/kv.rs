@@ -7,8 +7,8 @@ use std::{
 };
 
 use bailiwick::{
-    base::{ManualClock, Millis},
-    kv::{Kv, KvError, MAX_VALUE_BYTES, Memory, Outage, RedisOptions},
+    base::{Clock, ManualClock, Millis},
+    kv::{Allowance, Kv, KvError, MAX_VALUE_BYTES, Memory, Outage, RedisOptions, Taken},
 };
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -157,6 +157,40 @@ both! {
             assert!(matches!(counted, Err(KvError::NotACounter)), "{value:?}: {counted:?}");
             assert_eq!(kv.get("x").await.unwrap().unwrap(), value);
         }
+    }
+
+    /// A burst, then one more for each step of the period; a refusal takes nothing.
+    async fn takes_no_more_than_is_allowed(backend: Backend) {
+        let Some(TestKv { kv, clock }) = TestKv::new(backend).await else { return };
+        let five = Allowance { burst: 5, period: MINUTE };
+        let take = async |at: Millis| kv.take("cell", five, at).await.unwrap();
+        let start = clock.now();
+        for left in [4, 3, 2, 1] {
+            assert_eq!(take(start).await, Taken { granted: true, left, wait: Duration::ZERO });
+        }
+        let step = Duration::from_secs(12);
+        assert_eq!(take(start).await, Taken { granted: true, left: 0, wait: step });
+        for _ in 0..3 {
+            assert_eq!(take(start).await, Taken { granted: false, left: 0, wait: step });
+        }
+        let almost = start.plus(step).minus(Duration::from_millis(1));
+        assert_eq!(take(almost).await.wait, Duration::from_millis(1));
+        assert!(take(start.plus(step)).await.granted && !take(start.plus(step)).await.granted);
+        // A clock that jumps back makes nobody wait for longer than the window.
+        assert!(take(start.minus(MINUTE * 60)).await.wait <= step);
+        assert!(take(start.plus(MINUTE * 60)).await.granted);
+        let other = Allowance { burst: 1, period: Duration::from_millis(1) };
+        assert!(kv.take("other", other, start).await.unwrap().granted);
+        kv.put("word", b"word", MINUTE).await.unwrap();
+        assert!(matches!(kv.take("word", five, start).await, Err(KvError::NotACounter)));
+    }
+
+    async fn many_at_once_take_no_more_than_is_allowed(backend: Backend) {
+        let Some(TestKv { kv, clock }) = TestKv::new(backend).await else { return };
+        let ten = Allowance { burst: 10, period: MINUTE };
+        let calls = (0..64).map(|_| kv.take("cell", ten, clock.now()));
+        let taken = futures_util::future::join_all(calls).await;
+        assert_eq!(taken.into_iter().filter(|taken| taken.as_ref().unwrap().granted).count(), 10);
     }
 
     async fn entries_end(backend: Backend) {

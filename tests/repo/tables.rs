@@ -24,6 +24,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("entity_changes", "entities/store.rs"),
     ("audit_log", "audit/store.rs"),
     ("setup_token", "authn/store.rs"),
+    ("login_failures", "authn/store.rs"),
 ];
 
 /// Who else may name a table, and why.

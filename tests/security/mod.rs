@@ -1,5 +1,10 @@
-//! The rows of the threat model, each as tests that fail when its defence is taken away.
+//! The threats of the threat model, each with the test that proves its defence, named after its row.
 
+mod t09_enumeration;
+mod t10_hash_storm;
 mod t18_mass_assignment;
 mod t20_api_keys;
 mod t29_revoked_keys;
+mod t33_hash_bombs;
+mod t44_lockout;
+mod t54_stuffing;

@@ -88,6 +88,11 @@ impl Installation {
             ("passwords.argon2_memory_kib", "8"),
             ("passwords.argon2_passes", "1"),
             ("passwords.queue_per_worker", "1000"),
+            ("limits.login_per_address", "1000000"),
+            ("limits.login_per_identifier", "1000000"),
+            ("limits.register_per_address", "1000000"),
+            ("limits.lock_after", "1000000"),
+            ("limits.anomaly_failures", "1000000"),
             ("tokens.issuer", "http://issuer.test"),
         ]);
         installation.set(settings);

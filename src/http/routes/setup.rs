@@ -47,7 +47,7 @@ pub(super) struct SetupRequest {
     }))),
     extensions(
         ("x-bailiwick-action" = json!(CompleteSetup::NAME)),
-        ("x-problem-codes" = json!(["setup_token_invalid", "setup_completed", "email_taken", "password_too_weak", "policy_violation", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["setup_token_invalid", "setup_completed", "email_taken", "password_too_weak", "password_breached", "policy_violation", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn complete_setup(

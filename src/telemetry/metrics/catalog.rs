@@ -67,6 +67,14 @@ catalog! {
         "Revision of those entities that this node answers from";
     CALLER_LOOKUPS Counter "bailiwick_caller_cache_lookups_total" ["result"]
         "Credentials of callers: `hit` known and good, `miss` verified in full, `refused` known and no longer good";
+    LOGINS Counter "bailiwick_logins_total" ["result"]
+        "Sign-ins by password: `good`, `failed` for a wrong password, `refused` for a right one that was not let in, `limited` for too many";
+    LOGIN_ANOMALIES Counter "bailiwick_login_anomalies_total" []
+        "Times that most sign-ins began to fail, and those from unknown devices to be rationed";
+    LIMITS_SKIPPED Counter "bailiwick_limits_skipped_total" []
+        "Attempts that were let through uncounted because the shared state did not answer";
+    HASHES_REFUSED Counter "bailiwick_password_hashes_refused_total" []
+        "Stored password hashes of a form, or a cost, that is not computed. Above 0: look at what was imported";
     HTTP_REQUESTS Histogram "bailiwick_http_request_duration_seconds" ["route" "method" "status"]
         "Requests and the time to answer them, by route template and class of status; `unmatched` where there is no such path";
     BUS_DEGRADED Gauge "bailiwick_bus_degraded" []

@@ -24,5 +24,5 @@ mod stores;
 pub use catalog::{CATALOG, Declared, Kind, markdown_table};
 pub use requests::Method;
 pub use scrape::{EntityGauges, Scrape, StoreGauges};
-pub use service::{CallerLookup, Metrics};
+pub use service::{CallerLookup, LoginResult, Metrics};
 pub use stores::Outcome;

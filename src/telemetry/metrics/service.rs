@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use super::{
     Method, Outcome, Scrape,
-    catalog::{CALLER_LOOKUPS, COMPILE_DURATION},
+    catalog::{CALLER_LOOKUPS, COMPILE_DURATION, HASHES_REFUSED, LIMITS_SKIPPED, LOGIN_ANOMALIES, LOGINS},
     histogram::{COMPILE_TIME, Histogram},
     requests::Requests,
     stores::Stores,
@@ -27,6 +27,19 @@ pub enum CallerLookup {
     Refused,
 }
 
+/// What became of a sign-in by password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginResult {
+    /// Let in.
+    Good,
+    /// A wrong password.
+    Failed,
+    /// A right password that was not let in.
+    Refused,
+    /// One too many.
+    Limited,
+}
+
 /// Every metric. Counting takes tens of nanoseconds and no lock.
 #[derive(Debug)]
 pub struct Metrics {
@@ -34,6 +47,10 @@ pub struct Metrics {
     stores: Stores,
     requests: Requests,
     lookups: [Counter; 3],
+    logins: [Counter; 4],
+    anomalies: Counter,
+    limits_skipped: Counter,
+    hashes_refused: Counter,
     compile: Histogram,
 }
 
@@ -54,9 +71,31 @@ impl Metrics {
         let result = |word| lookups.get_or_create_owned(&[("result", Cow::Borrowed(word))]);
         let by_result = ["hit", "miss", "refused"].map(result);
         CALLER_LOOKUPS.register(&mut registry, lookups);
+        let logins = Family::<[(&'static str, Cow<'static, str>); 1], Counter>::default();
+        let by_end = ["good", "failed", "refused", "limited"]
+            .map(|word| logins.get_or_create_owned(&[("result", Cow::Borrowed(word))]));
+        LOGINS.register(&mut registry, logins);
+        let mut counter = |declared: &super::Declared| {
+            let counter = Counter::default();
+            declared.register(&mut registry, counter.clone());
+            counter
+        };
+        let anomalies = counter(&LOGIN_ANOMALIES);
+        let limits_skipped = counter(&LIMITS_SKIPPED);
+        let hashes_refused = counter(&HASHES_REFUSED);
         let compile = Histogram::new(&COMPILE_TIME);
         COMPILE_DURATION.register(&mut registry, compile.clone());
-        Self { registry, stores, requests, lookups: by_result, compile }
+        Self {
+            registry,
+            stores,
+            requests,
+            lookups: by_result,
+            logins: by_end,
+            anomalies,
+            limits_skipped,
+            hashes_refused,
+            compile,
+        }
     }
 
     /// Counts a question to a store that exists, answered within `took` after looking at `candidates` policies.
@@ -84,6 +123,28 @@ impl Metrics {
         if let Some(counter) = self.lookups.get(result as usize) {
             counter.inc();
         }
+    }
+
+    /// Counts a sign-in by password.
+    pub fn login_ended(&self, result: LoginResult) {
+        if let Some(counter) = self.logins.get(result as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts that most sign-ins began to fail.
+    pub fn login_anomaly_began(&self) {
+        self.anomalies.inc();
+    }
+
+    /// Counts an attempt that no limit was asked about.
+    pub fn limit_skipped(&self) {
+        self.limits_skipped.inc();
+    }
+
+    /// Counts a stored hash that is not computed.
+    pub fn hash_refused(&self) {
+        self.hashes_refused.inc();
     }
 
     /// Counts an answer. `route` is a template of the router, never a path as it was sent.

@@ -48,7 +48,7 @@ pub(super) struct LoginRequest {
 }
 
 /// A device as it describes itself.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeviceRequest {
     /// Name to show in the list of sessions.
@@ -57,6 +57,9 @@ pub(super) struct DeviceRequest {
     /// Platform.
     #[schema(example = "ios", max_length = 32)]
     pub platform: Option<String>,
+    /// The `device_token` of an earlier sign-in on it.
+    #[schema(value_type = Option<String>, example = "bwk_dt_…")]
+    pub token: Option<SecretString>,
 }
 
 /// A pair of tokens.
@@ -83,6 +86,10 @@ pub(super) struct TokenResponse {
     /// The device that the session is bound to.
     #[schema(example = "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub device_id: String,
+    /// Keep it, and send it as `device.token` at the next sign-in: strangers who guess passwords cannot lock
+    /// a known device out. It opens nothing by itself, and ends with the next password change.
+    #[schema(example = "bwk_dt_…")]
+    pub device_token: String,
     /// The claims of the access token, for clients that do not read JWTs.
     pub claims: Value,
 }
@@ -98,6 +105,7 @@ impl TokenResponse {
             token_version: session.version,
             session_id: session.id.to_string(),
             device_id: session.device_id.to_string(),
+            device_token: signed_in.device.expose().to_owned(),
             claims: serde_json::to_value(&signed_in.access.claims).unwrap_or_default(),
         }
     }
@@ -158,6 +166,7 @@ pub(super) fn tokens_sample() -> Value {
         "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…", "token_type": "Bearer", "expires_in": 900,
         "refresh_token": "bwk_rt_…", "token_version": 1,
         "session_id": "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "device_id": "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
+        "device_token": "bwk_dt_…",
         "claims": { "sub": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "amr": ["pwd"], "roles": ["user"] },
     })
 }

@@ -19,6 +19,7 @@ use crate::{
             Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
         },
         codes::Code,
+        errors::password_problem,
         extract::{Json, OpenPermit, UserPermit, field},
         problem::{Problem, Result},
         routes::users::UserBody,
@@ -39,7 +40,7 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
 /// A password that does not meet the rules is a wrong value at its place in the body.
 pub(in crate::http::routes) fn password_at(pointer: &'static str) -> impl FnOnce(AuthnError) -> Problem {
     move |error| match error {
-        AuthnError::Password(problem) => Problem::new(Code::PasswordTooWeak).at(pointer, problem.to_string()),
+        AuthnError::Password(problem) => password_problem(problem).at(pointer, problem.to_string()),
         other => other.into(),
     }
 }
@@ -56,7 +57,7 @@ pub(in crate::http::routes) fn password_at(pointer: &'static str) -> impl FnOnce
     ),
     extensions(
         ("x-bailiwick-action" = json!(Register::NAME)),
-        ("x-problem-codes" = json!(["registration_closed", "policy_violation", "email_taken", "password_too_weak", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["registration_closed", "policy_violation", "email_taken", "password_too_weak", "password_breached", "too_many_attempts", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn register_user(
@@ -69,6 +70,7 @@ async fn register_user(
         username: body.username.as_deref().map(|name| field("/username", name)).transpose()?,
         name: body.name.as_deref().map(|name| field("/name", name)).transpose()?,
         password: body.password,
+        ip: permit.client.ip,
     };
     let request_id = permit.actor().request_id;
     Ok(
@@ -91,13 +93,16 @@ async fn register_user(
 
 /// Sign in
 ///
-/// One failure for an unknown identifier and a wrong password, after the same work.
+/// One failure for an unknown identifier and a wrong password, after the same work. Tries are limited by
+/// address, and by identifier and address. After ten wrong passwords in a row an account is locked for a
+/// while (`account_locked`, told only after the right password), except for devices that send the
+/// `device_token` of an earlier sign-in.
 #[utoipa::path(
     post, path = "/v1/auth/login", tag = "auth", request_body = LoginRequest,
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(LoginAction::NAME)),
-        ("x-problem-codes" = json!(["invalid_credentials", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["invalid_credentials", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn create_login(
@@ -105,9 +110,13 @@ async fn create_login(
     permit: OpenPermit<LoginAction>,
     Json(body): Json<LoginRequest>,
 ) -> Result<Json<TokenResponse>> {
-    let client =
-        permit.client.info(body.device.map(|device| (device.name, device.platform)).unwrap_or_default());
-    let login = Login { identifier: body.identifier, password: body.password, client };
+    let device = body.device.unwrap_or_default();
+    let login = Login {
+        identifier: body.identifier,
+        password: body.password,
+        device_token: device.token,
+        client: permit.client.info((device.name, device.platform)),
+    };
     let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
     Ok(Json(TokenResponse::new(&app, &signed_in)))
 }
@@ -175,7 +184,7 @@ async fn end_session(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ChangeOwnPassword::NAME)),
-        ("x-problem-codes" = json!(["invalid_credentials", "password_too_weak", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["invalid_credentials", "account_locked", "password_too_weak", "password_breached", "too_many_attempts", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn change_password(

@@ -1,0 +1,147 @@
+//! Signing in by password.
+//!
+//! ```text
+//!  limits ─► look up ─► one hash ─► right? ─ no ─► count it ──────────────► 401
+//!  (429)                              └ yes ─► status (403) ─► lock (403) ─► session
+//! ```
+
+use super::{
+    AuthnError, AuthnService, Login, SignedIn,
+    lockout::Subject,
+    throttle::{Limit, network_of},
+};
+use crate::{
+    audit::Actor,
+    base::{DeviceId, Digest32, TenantId},
+    sessions::{Grant, SessionError},
+    telemetry::metrics::LoginResult,
+    users::{Credentials, Email, UserError, UserStatus, Username},
+    write_tx,
+};
+
+impl AuthnService {
+    /// Signs a user in by password. Costs exactly one hash on every path that is not refused before; one
+    /// more after a success when the stored hash is not as new ones are.
+    ///
+    /// Errors: `TooManyAttempts`; `InvalidCredentials`; after the right password `LoginLocked`,
+    /// `AccountLocked`, `AccountDisabled` and `EmailUnverified`; `Overloaded`, `Storage`, `Entropy`.
+    pub async fn login(
+        &self,
+        tenant: TenantId,
+        login: &Login,
+        request_id: Option<&str>,
+    ) -> Result<SignedIn, AuthnError> {
+        let norm = norm_of(&login.identifier);
+        let identifier = norm.as_deref().unwrap_or(&login.identifier);
+        self.admit_login(tenant, identifier, login).await?;
+        let known = match &norm {
+            Some(norm) => self.parts.users.credentials_of(tenant, norm).await?,
+            None => None,
+        };
+        let device = known.as_ref().and_then(|known| self.known_device(&known.user, login.device_token()?));
+        let subject = match (&known, device) {
+            (_, Some(device)) => Subject::Device(device),
+            (Some(known), None) => Subject::User(known.user.id),
+            (None, None) => Subject::Nobody(Digest32::of(identifier)),
+        };
+        self.ration(device).await?;
+        let stored = known.as_ref().and_then(|known| known.phc.as_ref());
+        let verdict = self.parts.passwords.verify(&login.password, stored).await?;
+        if verdict.is_unusable {
+            self.parts.metrics.hash_refused();
+            tracing::error!("a stored password hash has a form or a cost that is not computed here");
+        }
+        self.watch_for_anomaly(tenant, !verdict.matches).await;
+        let Some(known) = known.filter(|_| verdict.matches) else {
+            self.parts.metrics.login_ended(LoginResult::Failed);
+            write_tx!(self.parts.db, "authn.count_failure", |tx| -> Result<(), AuthnError> {
+                self.count_failure_in(tx, tenant, &subject, request_id).await
+            })?;
+            return Err(AuthnError::InvalidCredentials);
+        };
+        let grant = self.open_after_password(&known, login, &subject, request_id).await;
+        self.parts.metrics.login_ended(match &grant {
+            Ok(_) => LoginResult::Good,
+            Err(_) => LoginResult::Refused,
+        });
+        let grant = grant?;
+        self.parts.sessions.warm(&grant.session).await;
+        if verdict.is_outdated {
+            self.rehash(&known, login).await;
+        }
+        self.signed_in(known.user, grant).await
+    }
+
+    /// The limits of the address, and of the identifier from that address (identity.md §2.10).
+    async fn admit_login(&self, tenant: TenantId, identifier: &str, login: &Login) -> Result<(), AuthnError> {
+        let (parts, now) = (&self.parts, self.parts.clock.now());
+        let network = login.client.ip.map(network_of).unwrap_or_default();
+        if !network.is_empty() {
+            self.throttle.admit(Limit::LoginAddress, &[&network], now, &parts.metrics).await?;
+        }
+        // With the address, so that nobody uses up what another has (threat T44).
+        let who = [&tenant.to_string(), identifier, &network];
+        self.throttle.admit(Limit::LoginIdentifier, &who, now, &parts.metrics).await
+    }
+
+    /// While there is an anomaly, lets only some through that come without a known device.
+    async fn ration(&self, device: Option<DeviceId>) -> Result<(), AuthnError> {
+        let now = self.parts.clock.now();
+        if device.is_some() || !self.anomaly.is_on(now) {
+            return Ok(());
+        }
+        self.throttle.admit(Limit::LoginUnknownDevice, &[], now, &self.parts.metrics).await
+    }
+
+    /// What the right password is good for.
+    async fn open_after_password(
+        &self,
+        known: &Credentials,
+        login: &Login,
+        subject: &Subject,
+        request_id: Option<&str>,
+    ) -> Result<Grant, AuthnError> {
+        let user = &known.user;
+        match user.status {
+            UserStatus::Active => {}
+            UserStatus::Locked => return Err(AuthnError::AccountLocked),
+            UserStatus::Disabled => return Err(AuthnError::AccountDisabled),
+            UserStatus::Pending => return Err(AuthnError::EmailUnverified),
+        }
+        let new = self.session_for(user);
+        let name = user.id.to_string();
+        let actor = Actor { name: &name, request_id };
+        write_tx!(self.parts.db, "authn.login", |tx| -> Result<Grant, AuthnError> {
+            self.pass_lock_in(tx, user.tenant_id, subject).await?;
+            match self.parts.sessions.open_in(tx, &new, &login.client, actor).await {
+                // The password, the status or the tenant changed since it was read: it is not right any more.
+                Err(SessionError::Outdated) => Err(AuthnError::InvalidCredentials),
+                grant => Ok(grant?),
+            }
+        })
+    }
+
+    /// Stores the password with today's parameters, unless it was changed meanwhile. Failing is no error:
+    /// the next login tries again.
+    async fn rehash(&self, known: &Credentials, login: &Login) {
+        let (Some(old), Ok(new)) = (&known.phc, self.parts.passwords.hash(&login.password).await) else {
+            return;
+        };
+        let user = &known.user;
+        let done = write_tx!(self.parts.db, "authn.rehash", |tx| -> Result<bool, UserError> {
+            Ok(self.parts.users.replace_phc_in(tx, user.tenant_id, user.id, old, &new).await?)
+        });
+        if let Err(error) = done {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a password was not hashed again");
+        }
+    }
+}
+
+/// The norm by which a typed identifier is looked up; none when it can be nobody's.
+fn norm_of(identifier: &str) -> Option<String> {
+    if identifier.contains('@') {
+        identifier.parse::<Email>().ok().map(|email| email.norm().to_owned())
+    } else {
+        identifier.parse::<Username>().ok().map(|name| name.norm().to_owned())
+    }
+}
