@@ -5,11 +5,12 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     api_keys::{KEYS, make},
     app::TestApp,
+    bad_input::sample,
     both,
     contract::operations,
 };
@@ -48,9 +49,11 @@ both! {
             }
             let method: Method = operation.method.to_uppercase().parse().unwrap();
             for column in columns.iter().filter(|column| !fields.contains_key(*column)) {
-                let body = Value::Object([(column.clone(), json!("x"))].into_iter().collect());
+                let mut body = sample(&operation);
+                body[column] = json!("x");
                 let reply = test.send(method.clone(), &path, Some(&root.token), Some(body)).await;
                 assert_eq!(reply.status.as_u16(), 422, "{method} {path} {column}: {}", reply.text);
+                assert_eq!(reply.pointers(), [format!("/{column}")], "{method} {path}: {}", reply.text);
                 tried += 1;
             }
         }
