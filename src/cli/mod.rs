@@ -9,6 +9,7 @@ mod api_key;
 mod args;
 mod config;
 mod health;
+mod keys;
 mod migrate;
 mod openapi;
 mod output;

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::{BusKind, LogFormat};
+use crate::jws::Algorithm;
 
 /// What a setting holds, as its author is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,7 @@ kinds! {
     PathBuf => Kind::Path,
     BusKind => Kind::Choice(&["local", "redis", "postgres"]),
     LogFormat => Kind::Choice(&["text", "json"]),
+    Algorithm => Kind::Choice(&["EdDSA", "ES256"]),
 }
 
 impl<T: Setting> Setting for Option<T> {

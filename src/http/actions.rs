@@ -21,6 +21,8 @@ pub enum ResourceOf {
     PolicyStore,
     /// The API key that the path names.
     ApiKey,
+    /// The installation: its own tenant, whichever the caller's is.
+    Installation,
 }
 
 macro_rules! actions {
@@ -112,4 +114,10 @@ actions! {
     GrantRole "grantRole" Tenant;
     /// Taking a role away.
     RevokeRole "revokeRole" Tenant;
+    /// Listing the keys that sign tokens.
+    ListSigningKeys "listSigningKeys" Installation;
+    /// Having the signing key replaced.
+    RotateSigningKey "rotateSigningKey" Installation;
+    /// Dropping a signing key at once.
+    RevokeSigningKey "revokeSigningKey" Installation;
 }

@@ -29,7 +29,9 @@ struct Stage {
     other: Actor,
     leaver: Actor,
     binding: String,
-    /// A key of the caller's, or of somebody else.
+    /// An API key of the caller's, or of somebody else.
+    api_key: String,
+    /// A key that signs nothing yet.
     key: String,
 }
 
@@ -56,12 +58,15 @@ impl Stage {
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
         let owner = caller.as_ref().unwrap_or(&other);
-        let made = json!({"name": "key", "scopes": ["*"]});
-        let key = test.post("/v1/api-keys", &owner.token, made).await.expect(201);
-        let field = |name: &str| key[name].as_str().unwrap().to_owned();
-        let (key, credential) = (field("id"), who.ends_with("_key").then(|| field("api_key")));
+        let body = json!({"name": "key", "scopes": ["*"]});
+        let made = test.post("/v1/api-keys", &owner.token, body).await.expect(201);
+        let field = |name: &str| made[name].as_str().unwrap().to_owned();
+        let (api_key, credential) = (field("id"), who.ends_with("_key").then(|| field("api_key")));
         let locked = who == "locked";
-        Some(Self { test, root, caller, credential, locked, other, leaver, binding, key })
+        // A key that signs nothing yet: dropping it signs nobody out.
+        let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
+        let key = key["kid"].as_str().unwrap().to_owned();
+        Some(Self { test, root, caller, credential, locked, other, leaver, binding, api_key, key })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -86,8 +91,9 @@ impl Stage {
             .replace("{type}", "Team")
             .replace("{id}", "t")
             .replace("{name}", "spare")
-            .replace("{key_id}", &self.key)
+            .replace("{key_id}", &self.api_key)
             .replace("{binding_id}", &self.binding)
+            .replace("{kid}", &self.key)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };

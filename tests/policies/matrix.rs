@@ -15,7 +15,7 @@ const ACTORS: [&str; 8] =
     ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 35] = [
+const ROWS: [(&str, &[&str]); 38] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -57,6 +57,9 @@ const ROWS: [(&str, &[&str]); 35] = [
         "revokeRole",
         &["Tenant::\"t\"", "Tenant::\"other\"", "Role::\"admin\"", "Role::\"super_admin\"", "Role::\"heir\""],
     ),
+    ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("rotateSigningKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("revokeSigningKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
 ];
 
 /// `+` allowed, `-` denied, `.` the action is not one for this caller.

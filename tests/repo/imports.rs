@@ -28,7 +28,7 @@ const DOMAINS: &[&str] = &[
 const ALLOWED: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("jws", &[]),
-    ("config", &["base"]),
+    ("config", &["base", "jws"]),
     ("telemetry", &["base", "config"]),
     ("storage", &["base", "telemetry"]),
     ("kv", &["base", "telemetry"]),
@@ -69,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "policy",
             "storage",
             "users",
+            "tokens",
             "roles",
             "api_keys",
             "audit",

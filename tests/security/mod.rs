@@ -7,4 +7,6 @@ mod t20_api_keys;
 mod t29_revoked_keys;
 mod t33_hash_bombs;
 mod t44_lockout;
+mod t47_key_rotation;
+mod t48_stolen_database;
 mod t54_stuffing;

@@ -151,6 +151,7 @@ impl<A: Action> FromRequestParts<AppState> for UserPermit<A> {
 async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppState) -> Result<EntityRef> {
     Ok(match A::RESOURCE {
         ResourceOf::Tenant => EntityRef::new("Tenant", caller.tenant().to_string()),
+        ResourceOf::Installation => EntityRef::new("Tenant", TenantId::DEFAULT.to_string()),
         ResourceOf::Caller => {
             let (kind, id) = caller.entity();
             EntityRef::new(kind, id)
