@@ -23,6 +23,8 @@ section! {
         signing_alg: Algorithm = Algorithm::EdDsa,
         /// How long a key signs before the next one takes its place, days.
         key_life_days: u32 = 90,
+        /// Whether answers with tokens name the access token in `X-Access-Token` too, for clients that read it there.
+        expose_header: bool = false,
     }
 }
 

@@ -35,8 +35,9 @@ impl Operation {
     /// Whether it refuses callers without a token.
     pub(crate) fn needs_token(&self) -> bool {
         let schemes = self.about.get("security").and_then(Value::as_array);
-        let names_one = |scheme: &Value| scheme.as_object().is_some_and(|names| !names.is_empty());
-        schemes.is_some_and(|schemes| schemes.iter().all(names_one))
+        schemes.is_some_and(|schemes| {
+            schemes.iter().all(|scheme| scheme.as_object().is_some_and(|ways| !ways.is_empty()))
+        })
     }
 
     /// Names of its parameters of a kind: `path` or `query`.

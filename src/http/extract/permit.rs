@@ -19,6 +19,7 @@ use crate::{
     http::{
         actions::{Action, ResourceOf, UseApiKey},
         codes::Code,
+        cookies::{self, cookie},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -62,7 +63,7 @@ pub struct UserPermit<A> {
 pub struct OpenPermit<A> {
     /// Where the request comes from.
     pub client: Client,
-    /// The bearer token, unverified, if the request brought one.
+    /// The access token, unverified, if the request brought one.
     pub bearer: Option<SecretString>,
     action: PhantomData<A>,
 }
@@ -116,10 +117,13 @@ impl FromRequestParts<AppState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let caller = match credential(parts)? {
-            None => return Err(Problem::new(Code::TokenMissing)),
             Some(Credential::Bearer(token)) => app.authn.identify(Some(token)).await?,
             Some(Credential::Key(key)) => Box::pin(holder_of(app, &client, key)).await?,
+            None => app.authn.identify(in_cookie(parts, app)?).await?,
         };
+        if matches!(caller, Caller::Anonymous) {
+            return Err(Problem::new(Code::TokenMissing));
+        }
         let server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
         Ok(Self { caller, client, server })
     }
@@ -169,7 +173,8 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
         let server = client.server_context(None, app.clock.now());
         ask::<A>(app, &Caller::Anonymous, &server, ("Tenant", &TenantId::DEFAULT.to_string())).await?;
         // Credentials of another kind, such as a proxy's, are no reason to refuse who needs none.
-        let bearer = bearer(&parts.headers).map(SecretString::from);
+        let bearer = bearer(&parts.headers).or_else(|| in_cookie(parts, app).unwrap_or_default());
+        let bearer = bearer.map(SecretString::from);
         Ok(Self { client, bearer, action: PhantomData })
     }
 }
@@ -179,6 +184,16 @@ impl<A: Action> OpenPermit<A> {
     pub fn actor(&self) -> Actor<'_> {
         Actor { name: "anonymous", request_id: Some(&self.client.request_id) }
     }
+}
+
+/// The access token in a cookie, if the request brought one. SECURITY: it counts for what changes something only if a
+/// page of ours sent it (threat T17).
+fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
+    let sent = cookie(&parts.headers, cookies::ACCESS);
+    if sent.is_some() && !cookies::is_safe(&parts.method) && !cookies::is_from_our_page(app, &parts.headers) {
+        return Err(Problem::new(Code::CrossSite));
+    }
+    Ok(sent)
 }
 
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from
