@@ -78,7 +78,7 @@ pub(super) struct DeviceList {
 /// What to change; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DeviceRequest {
+pub(super) struct DeviceUpdateRequest {
     /// Another name; `null` takes it away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "Alice's phone", max_length = 100)]
@@ -115,7 +115,7 @@ async fn list_devices(app: AppState, permit: UserPermit<ListOwnDevices>) -> Resu
 
 /// Name one of the caller's devices, or trust it
 #[utoipa::path(
-    patch, path = "/v1/devices/{device_id}", tag = "devices", request_body = DeviceRequest,
+    patch, path = "/v1/devices/{device_id}", tag = "devices", request_body = DeviceUpdateRequest,
     params(("device_id" = String, Path, description = "The device", example = "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
     responses((status = NO_CONTENT, description = "Changed")),
     security(("bearer" = [])),
@@ -128,7 +128,7 @@ async fn update_device(
     app: AppState,
     permit: UserPermit<UpdateOwnDevice>,
     Path(device): Path<DeviceId>,
-    Json(body): Json<DeviceRequest>,
+    Json(body): Json<DeviceUpdateRequest>,
 ) -> Result<StatusCode> {
     let change = DeviceChange { name: body.name, is_trusted: body.trusted };
     let owner = (permit.tenant(), permit.user.user_id);
