@@ -19,6 +19,7 @@ use crate::{
     config::{BusKind, Config, RootSecrets},
     entities::{EntityParts, EntityService},
     kv::{self, Kv},
+    mail::{MailService, Pages, Smtp},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
@@ -76,6 +77,8 @@ pub struct App {
     pub tokens: Arc<TokenService>,
     /// Sessions and refresh.
     pub sessions: Arc<SessionService>,
+    /// Mail to users.
+    pub mail: Arc<MailService>,
     /// Sign-up, sign-in, callers.
     pub authn: Arc<AuthnService>,
     /// The one-time token for the first administrator, where this start made one.
@@ -144,6 +147,8 @@ impl App {
         };
         let sessions = Arc::new(SessionService::new(sessions, &secrets.master));
         sessions.pull().await.context("revocations cannot be read")?;
+        let smtp = Smtp::new(&config.mail).context("the mail server cannot be used")?;
+        let mail = Arc::new(MailService::new(db.clone(), smtp, clock.clone(), entropy.clone()));
         let authn = AuthnParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -154,6 +159,8 @@ impl App {
             passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
             rules: PasswordRules::new(&config.passwords),
             metrics: metrics.clone(),
+            mail: mail.clone(),
+            pages: Pages::new(&config.mail, &config.public_url()),
             registration: config.registration.clone(),
             limits: config.limits.clone(),
             clock: clock.clone(),
@@ -210,6 +217,7 @@ impl App {
             roles,
             tokens,
             sessions,
+            mail,
             authn,
             setup_token,
             draining,
@@ -238,6 +246,9 @@ impl App {
         worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
+        if self.mail.is_on() {
+            worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
+        }
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);
             let watch = FolderWatch::new(self.policies.clone(), self.config.policy.dir.clone(), interval);

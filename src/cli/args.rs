@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{admin, config, health, policy};
+use super::{admin, config, health, policy, user};
 
 /// A policy-engine-centric authorization server.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ pub(super) enum Command {
     /// Make administrators
     #[command(subcommand)]
     Admin(admin::Command),
+    /// List, lock and unlock users; make links for them
+    #[command(subcommand)]
+    User(user::Command),
     /// Check, test and restore policy stores
     #[command(subcommand)]
     Policy(policy::Command),

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, PasswordsConfig, PolicyConfig,
-    Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
-    StorageConfig, TokensConfig,
+    BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, MailConfig, PasswordsConfig,
+    PolicyConfig, Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig,
+    SessionsConfig, StorageConfig, TokensConfig,
 };
 
 /// Everything that can be set.
@@ -36,6 +36,8 @@ pub struct Config {
     pub registration: RegistrationConfig,
     /// How often strangers may try.
     pub limits: LimitsConfig,
+    /// Mail to users.
+    pub mail: MailConfig,
     /// Root secrets; generated into the data folder when absent.
     pub secrets: SecretsConfig,
     /// Log output.
@@ -56,6 +58,7 @@ impl Config {
         PasswordsConfig::SECTION,
         RegistrationConfig::SECTION,
         LimitsConfig::SECTION,
+        MailConfig::SECTION,
         SecretsConfig::SECTION,
         LogConfig::SECTION,
     ];
@@ -84,6 +87,7 @@ impl Config {
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
         self.limits.check(&mut found);
+        self.mail.check(&mut found);
         self.secrets.check(&mut found);
         self.log.check(&mut found);
         found
@@ -102,6 +106,7 @@ impl Config {
         self.passwords.weaknesses(&mut found);
         self.registration.weaknesses(&mut found);
         self.limits.weaknesses(&mut found);
+        self.mail.weaknesses(&mut found);
         self.secrets.weaknesses(&mut found);
         found
     }

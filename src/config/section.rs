@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{BusKind, LogFormat};
+use super::{BusKind, LogFormat, MailTls};
 
 /// What a setting holds, as its author is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,7 @@ kinds! {
     IpNet => Kind::Text,
     PathBuf => Kind::Path,
     BusKind => Kind::Choice(&["local", "redis", "postgres"]),
+    MailTls => Kind::Choice(&["starttls", "tls", "none"]),
     LogFormat => Kind::Choice(&["text", "json"]),
 }
 

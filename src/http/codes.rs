@@ -48,6 +48,8 @@ codes! {
     RefreshExpired           401 "refresh_expired"           "The refresh token has expired";
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
+    LinkInvalid              401 "link_invalid"              "The link is not valid any more";
+    StepUpRequired           401 "step_up_required"          "Prove again who you are";
     AccountLocked            403 "account_locked"            "The account is locked";
     AccountDisabled          403 "account_disabled"          "The account is disabled";
     EmailUnverified          403 "email_unverified"          "The address is not verified yet";
@@ -109,6 +111,9 @@ impl Code {
             | Self::TokenRevoked
             | Self::WrongTokenType
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
+            Self::StepUpRequired => Some(
+                "Bearer error=\"insufficient_user_authentication\", error_description=\"a more recent sign-in is needed\", max_age=\"300\"",
+            ),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),
             _ => None,
         }

@@ -26,6 +26,7 @@ struct Stage {
     locked: bool,
     other: Actor,
     leaver: Actor,
+    spare: Actor,
     binding: String,
 }
 
@@ -46,12 +47,13 @@ impl Stage {
             test.post("/v1/admin/roles", &root.token, json!({"name": role})).await.expect(201);
         }
         let (other, leaver) = (test.user("other").await, test.user("leaver").await);
+        let spare = test.user("spare").await;
         let binding = test.grant(&root, &other, "auditor").await;
         let publish = json!({"files": files(EVERYONE)});
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
-        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding })
+        Some(Self { test, root, caller, locked: who == "locked", other, leaver, spare, binding })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -77,6 +79,8 @@ impl Stage {
             .replace("{id}", "t")
             .replace("{name}", "spare")
             .replace("{binding_id}", &self.binding)
+            .replace("{root_id}", &self.root.id)
+            .replace("{user_id}", &self.spare.id)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
@@ -98,6 +102,12 @@ impl Stage {
             "complete_setup" => {
                 json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD})
             }
+            "verify_email" => json!({"token": "spent"}),
+            "reset_password" => json!({"token": "spent", "new_password": PASSWORD}),
+            "resend_verification" | "forgot_password" | "change_own_email" => {
+                json!({"email": "new@example.com"})
+            }
+            "make_user_link" => json!({}),
             "authorize" => json!({"action": "view", "resource": view}),
             "publish_policy_version" => {
                 json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
@@ -147,6 +157,7 @@ impl Stage {
                 "/v1/admin/role-bindings",
                 json!({"user_id": self.other.id, "role": "super_admin"}),
             ),
+            ("lock an admin", "post", "/v1/admin/users/{root_id}/lock", json!({})),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
@@ -178,7 +189,8 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
             );
         }
         if !operation.needs_token() {
-            let wrong_token = reply.body["code"] == "setup_completed";
+            // The token in the body is what is wrong, whoever calls.
+            let wrong_token = reply.body["code"] == "setup_completed" || reply.body["code"] == "link_invalid";
             assert!(
                 reply.status.is_success() || wrong_token,
                 "{who} {name}: open operations refuse nobody: {}",

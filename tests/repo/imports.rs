@@ -22,6 +22,7 @@ const DOMAINS: &[&str] = &[
     "integrations",
     "events",
     "audit",
+    "mail",
 ];
 
 /// What a module may import; a domain, besides, the devices and leaves.
@@ -44,12 +45,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("roles", &[]),
     ("profiles", &[]),
     ("tokens", &["jws"]),
+    ("mail", &[]),
     ("api_keys", &[]),
     ("sessions", &["tokens"]),
     ("service_auth", &["tokens"]),
     ("integrations", &[]),
     // `roles` for the role that the first administrator is given.
-    ("authn", &["users", "roles", "sessions", "tokens", "api_keys", "service_auth"]),
+    ("authn", &["users", "roles", "sessions", "tokens", "mail", "api_keys", "service_auth"]),
     // Identity as entities: who someone is comes from these, what they may do from `policy`.
     ("authorize", &["policy", "entities", "users", "roles", "sessions", "tokens", "authn"]),
     ("gateway", &["authorize", "authn", "policy"]),
@@ -57,7 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("worker", &["base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("app", &["base", "config", "telemetry", "storage", "kv", "bus", "http", "worker", "*domains"]),
-    ("cli", &["app", "base", "config", "telemetry", "http", "policy", "storage", "users"]),
+    ("cli", &["app", "audit", "authn", "base", "config", "telemetry", "http", "policy", "storage", "users"]),
     // For other services: it must build without anything else of ours.
     ("enforce", &["jws"]),
 ];

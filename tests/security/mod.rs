@@ -3,5 +3,8 @@
 mod t09_enumeration;
 mod t10_hash_storm;
 mod t33_hash_bombs;
+mod t41_link_poisoning;
+mod t42_links;
 mod t44_lockout;
 mod t54_stuffing;
+mod t58_step_up;

@@ -4,7 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup, users,
+    accounts, auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup,
+    users,
 };
 use crate::http::{
     codes::Code,
@@ -21,6 +22,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(policy_stores::router())
         .merge(entities::router())
         .merge(users::router())
+        .merge(accounts::router())
         .merge(sessions::router())
         .merge(roles::router())
         .merge(setup::router())
