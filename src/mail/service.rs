@@ -92,7 +92,9 @@ impl MailService {
     ///
     /// Errors: the database failed.
     pub async fn forget(&self, notice: &Notice) -> Result<()> {
-        store::delete(&mut &self.db, notice.tenant_id, notice.id).await
+        write_tx!(self.db, "mail.forget", |tx| -> Result<()> {
+            store::delete(tx, notice.tenant_id, notice.id).await
+        })
     }
 
     /// Puts a mail off that could not be sent, or gives it up.
@@ -108,6 +110,8 @@ impl MailService {
         tracing::warn!(error = error as &dyn std::error::Error, kind, %mail, "a mail was not sent yet");
         let doublings = u32::try_from(notice.tries.clamp(1, MOST_TRIES) - 1).unwrap_or(0);
         let due_at = self.clock.now().plus(FIRST_PAUSE * (1 << doublings));
-        store::put_off(&mut &self.db, notice.tenant_id, notice.id, due_at).await
+        write_tx!(self.db, "mail.put_off", |tx| -> Result<()> {
+            store::put_off(tx, notice.tenant_id, notice.id, due_at).await
+        })
     }
 }

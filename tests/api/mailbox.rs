@@ -121,7 +121,7 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refused: &Mutex<Ve
                 text.push_str(line.strip_prefix('.').unwrap_or(&line));
                 text.push('\n');
             }
-            kept.lock().unwrap().push(Mail { from: from.clone(), to: to.clone(), text });
+            kept.lock().unwrap().push(Mail { from: from.clone(), to: to.clone(), text: readable(&text) });
             "250 taken"
         } else if upper == "QUIT" {
             let _ = writer.write_all(b"221 bye\r\n").await;
@@ -133,4 +133,19 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refused: &Mutex<Ve
             return;
         }
     }
+}
+
+/// A mail as a reader shows it: without the encoding of its body (RFC 2045 §6.7), which is ASCII here.
+fn readable(mail: &str) -> String {
+    if !mail.contains("quoted-printable") {
+        return mail.to_owned();
+    }
+    let joined = mail.replace("=\n", "");
+    let mut parts = joined.split('=');
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        text.push(char::from(u8::from_str_radix(&part[..2], 16).unwrap()));
+        text.push_str(&part[2..]);
+    }
+    text
 }

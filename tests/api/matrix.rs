@@ -27,6 +27,7 @@ struct Stage {
     other: Actor,
     leaver: Actor,
     spare: Actor,
+    boss: Actor,
     binding: String,
 }
 
@@ -48,12 +49,14 @@ impl Stage {
         }
         let (other, leaver) = (test.user("other").await, test.user("leaver").await);
         let spare = test.user("spare").await;
+        let boss = test.user("boss").await;
+        test.grant(&root, &boss, "admin").await;
         let binding = test.grant(&root, &other, "auditor").await;
         let publish = json!({"files": files(EVERYONE)});
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
-        Some(Self { test, root, caller, locked: who == "locked", other, leaver, spare, binding })
+        Some(Self { test, root, caller, locked: who == "locked", other, leaver, spare, boss, binding })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -79,7 +82,7 @@ impl Stage {
             .replace("{id}", "t")
             .replace("{name}", "spare")
             .replace("{binding_id}", &self.binding)
-            .replace("{root_id}", &self.root.id)
+            .replace("{boss_id}", &self.boss.id)
             .replace("{user_id}", &self.spare.id)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
@@ -157,7 +160,7 @@ impl Stage {
                 "/v1/admin/role-bindings",
                 json!({"user_id": self.other.id, "role": "super_admin"}),
             ),
-            ("lock an admin", "post", "/v1/admin/users/{root_id}/lock", json!({})),
+            ("lock an admin", "post", "/v1/admin/users/{boss_id}/lock", json!({})),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
