@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::{
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::{AuthorizeService, IdentityCache, Sampling},
-    base::{Clock, Entropy, NodeId, OsEntropy, PlainToken, SystemClock},
+    authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
+    base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
     bus::{self, Bus, IdentityNews},
     config::{BusKind, Config, RootSecrets},
     entities::{EntityParts, EntityService},
@@ -25,7 +25,7 @@ use crate::{
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::{Db, Pending, PostgresOptions, SqliteOptions},
     telemetry::metrics::Metrics,
-    tokens::{TokenService, TokenSettings},
+    tokens::{TokenParts, TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
 };
@@ -130,12 +130,7 @@ impl App {
         let news = || identity_news.clone();
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
-        let settings = TokenSettings::new(&config.tokens, &config.public_url());
-        let tokens =
-            TokenService::start(db.clone(), &secrets.master, settings, clock.clone(), entropy.clone())
-                .await
-                .map(Arc::new)
-                .context("the signing keys cannot be opened")?;
+        let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = SessionParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -196,6 +191,7 @@ impl App {
             sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            guards: GuardMemo::default(),
             aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
         };
@@ -249,6 +245,7 @@ impl App {
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }
+        worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);
             let watch = FolderWatch::new(self.policies.clone(), self.config.policy.dir.clone(), interval);
@@ -304,6 +301,25 @@ pub async fn connect(config: &Config) -> Result<Db> {
     let path = config.database_path();
     let options = SqliteOptions { path: path.clone(), readers: connections };
     Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
+}
+
+async fn start_tokens(
+    config: &Config,
+    master: &MasterKey,
+    db: &Db,
+    bus: &Bus,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<TokenService>> {
+    let parts = TokenParts {
+        db: db.clone(),
+        bus: bus.clone(),
+        settings: TokenSettings::new(&config.tokens, &config.public_url()),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let tokens = TokenService::start(parts, master).await.context("the signing keys cannot be opened")?;
+    Ok(Arc::new(tokens))
 }
 
 fn policy_service(

@@ -10,6 +10,8 @@
 //! - SECURITY: no entry is believed by itself: *every* hit consults the news of ended sessions
 //!   ([`SessionService::view`](crate::sessions::SessionService::view)), so a revocation bites as it does
 //!   without this cache: on this node with its commit, on others by the bus or their poll (threat T29).
+//! - SECURITY: an entry counts only while no signing key was dropped since before its verification: the
+//!   key may have been the token's (threat T47).
 //! - Only a caller who was let in is kept. What is refused is verified again each time.
 //! - The key is a digest: a token is nowhere in memory because of this (threat T21).
 
@@ -43,6 +45,8 @@ struct Verified {
     caller: Arc<UserCaller>,
     at: Millis,
     until: Millis,
+    /// How often signing keys had been dropped before the verification.
+    dropped_keys: u64,
 }
 
 /// Says how much memory an entry takes.
@@ -79,22 +83,31 @@ impl Callers {
         &self,
         token: &Digest32,
         now: Millis,
+        dropped_keys: u64,
         is_degraded: impl FnOnce() -> bool,
     ) -> Option<Arc<UserCaller>> {
         let entry = self.verified.get(token)?;
         // A clock that jumped back behind the verification does not make it count for longer.
-        let counts = entry.at <= now && now < entry.until;
+        let counts = entry.at <= now && now < entry.until && entry.dropped_keys == dropped_keys;
         let is_fresh = || now.since(entry.at) <= DEGRADED_TTL || !is_degraded();
         (counts && is_fresh()).then_some(entry.caller)
     }
 
     /// Keeps a caller who was verified in full at `now` and whose session lasts to `session_ends`.
-    pub(super) fn keep(&self, token: Digest32, caller: &Arc<UserCaller>, now: Millis, session_ends: Millis) {
+    /// `dropped_keys` was read before the verification.
+    pub(super) fn keep(
+        &self,
+        token: Digest32,
+        caller: &Arc<UserCaller>,
+        (now, session_ends): (Millis, Millis),
+        dropped_keys: u64,
+    ) {
         self.misses.fetch_add(1, Ordering::Relaxed);
         let expires = Millis(caller.claims.exp.saturating_mul(1000));
         let until = now.plus(TTL).min(expires).min(session_ends);
         if until > now {
-            self.verified.insert(token, Verified { caller: Arc::clone(caller), at: now, until });
+            self.verified
+                .insert(token, Verified { caller: Arc::clone(caller), at: now, until, dropped_keys });
         }
     }
 

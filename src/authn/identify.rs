@@ -30,8 +30,9 @@ impl AuthnService {
             return Ok(Caller::User(known));
         }
         self.parts.metrics.caller_looked_up(CallerLookup::Miss);
+        let dropped_keys = self.parts.tokens.dropped_keys(); // before the verification
         let claims = self.parts.tokens.verify(bearer).await?;
-        let caller = self.let_in(claims, token, now).await?;
+        let caller = self.let_in(claims, token, now, dropped_keys).await?;
         Ok(Caller::User(caller))
     }
 
@@ -49,8 +50,8 @@ impl AuthnService {
 
     /// The caller who presented this token before, unless something speaks against taking their word.
     fn remembered(&self, token: &Digest32, now: Millis) -> Result<Option<Arc<UserCaller>>, AuthnError> {
-        let sessions = &self.parts.sessions;
-        let Some(caller) = self.callers.get(token, now, || sessions.is_bus_degraded()) else {
+        let (sessions, dropped_keys) = (&self.parts.sessions, self.parts.tokens.dropped_keys());
+        let Some(caller) = self.callers.get(token, now, dropped_keys, || sessions.is_bus_degraded()) else {
             return Ok(None);
         };
         // SECURITY: asked on every hit; without it a revoked token would work until its entry ends.
@@ -70,11 +71,12 @@ impl AuthnService {
         claims: AccessClaims,
         token: Option<Digest32>,
         now: Millis,
+        dropped_keys: u64,
     ) -> Result<Arc<UserCaller>, AuthnError> {
         let session_ends = self.parts.sessions.check_live(&claims).await?;
         let caller = Arc::new(UserCaller::of(claims));
         if let Some(token) = token {
-            self.callers.keep(token, &caller, now, session_ends);
+            self.callers.keep(token, &caller, (now, session_ends), dropped_keys);
         }
         Ok(caller)
     }

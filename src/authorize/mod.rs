@@ -19,12 +19,14 @@
 
 mod batch;
 mod error;
+mod guard;
 mod identity;
 mod model;
 mod service;
 mod verify;
 
 pub use error::AuthorizeError;
+pub use guard::GuardMemo;
 pub use identity::IdentityCache;
 pub use model::{Answer, Ask, EntityRef, Guarded, Permission, Pinned};
 pub use service::AuthorizeService;

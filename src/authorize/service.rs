@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use super::{
-    Answer, Ask, AuthorizeError, Guarded, Permission, Pinned, Sampling,
+    Answer, Ask, AuthorizeError, GuardMemo, Pinned, Sampling,
     identity::{IdentityCache, Named},
     verify::FullWalk,
 };
@@ -38,6 +38,8 @@ pub struct AuthorizeService {
     pub entropy: Arc<dyn Entropy>,
     /// The store of a question that names none.
     pub default_store: StoreName,
+    /// Guards whose answer stands.
+    pub guards: GuardMemo,
     /// Turns of work that takes milliseconds.
     pub aside: Semaphore,
 }
@@ -45,7 +47,7 @@ pub struct AuthorizeService {
 /// A verdict, and what is still to be done with it away from the threads that answer requests.
 pub(super) struct Decided {
     pub(super) verdict: Verdict,
-    walk: Option<FullWalk>,
+    pub(super) walk: Option<FullWalk>,
     /// All that the explanation looks at.
     slice: Option<EntitySlice<'static>>,
 }
@@ -123,7 +125,7 @@ impl AuthorizeService {
     }
 
     /// One decision, without waiting for anything.
-    fn decide_once(
+    pub(super) fn decide_once(
         &self,
         pinned: &Pinned,
         query: &Query,
@@ -149,50 +151,6 @@ impl AuthorizeService {
         let walk = self.full_walk(snapshot, query, slice)?;
         let slice = if explain { Some(slice.owned(snapshot, query)?) } else { None };
         Ok(Decided { verdict, walk, slice })
-    }
-
-    /// Decides whether our own API may go on, by the `system` store.
-    ///
-    /// Errors: as [`AuthorizeService::pin`] and [`AuthorizeService::check`].
-    /// Source: authorize.md §4.
-    pub async fn guard(&self, tenant: TenantId, guarded: Guarded<'_>) -> Result<Permission, AuthorizeError> {
-        let pinned = self.pin(&StoreName::system()).await?;
-        let started = Instant::now();
-        let decided = self.guarded(tenant, &pinned, guarded).await;
-        self.count(&pinned, decided.as_ref().ok(), started);
-        let allow = match decided {
-            Ok(verdict) => verdict.allow,
-            // What the schema does not provide for, such as an action for callers of another kind, nobody may.
-            Err(AuthorizeError::Query(problem)) => {
-                tracing::debug!(action = guarded.action, %problem, "own api guarded: not provided for");
-                false
-            }
-            Err(error) => return Err(error),
-        };
-        let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
-        tracing::debug!(
-            %decision_id, action = guarded.action, allow, policy_version = pinned.version().0,
-            "own api guarded",
-        );
-        Ok(Permission { allow, decision_id })
-    }
-
-    async fn guarded(
-        &self,
-        tenant: TenantId,
-        pinned: &Pinned,
-        guarded: Guarded<'_>,
-    ) -> Result<Verdict, AuthorizeError> {
-        let snapshot = &pinned.snapshot;
-        let Guarded { principal, action, resource, server } = guarded;
-        let query = snapshot.query_named(principal, action, resource, server)?;
-        let named = Named::of([principal, resource], snapshot.identity());
-        let identity = self.identity.entities(snapshot, tenant, &named).await?;
-        let Decided { verdict, walk, .. } = self.decide_once(pinned, &query, &identity, None, false)?;
-        match walk {
-            Some(walk) => Ok(self.settle(verdict, walk).await),
-            None => Ok(verdict),
-        }
     }
 
     /// Counts a decision, or that there was none.

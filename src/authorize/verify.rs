@@ -48,6 +48,11 @@ impl Sampling {
         Self { step, sum: AtomicU64::new(0) }
     }
 
+    /// Whether none is chosen.
+    pub(super) fn is_off(&self) -> bool {
+        self.step == 0
+    }
+
     /// Whether this one is chosen: each adds its share, and who fills the next whole one is.
     fn is_due(&self) -> bool {
         self.step > 0 && self.sum.fetch_add(self.step, Ordering::Relaxed) % WHOLE + self.step >= WHOLE
@@ -132,7 +137,7 @@ fn agree(fast: &Verdict, full: &Verdict) -> bool {
 fn denied(candidates: u32) -> Verdict {
     let (id, message) = WRONG_INDEX;
     let error = PolicyError { policy_id: PolicyId::new(id), message: message.to_owned() };
-    Verdict { allow: false, determining: Vec::new(), errors: vec![error], candidates }
+    Verdict { allow: false, determining: Vec::new(), errors: vec![error], candidates, reads_context: true }
 }
 
 #[cfg(test)]
@@ -146,7 +151,8 @@ mod tests {
         let errors = errors
             .iter()
             .map(|(id, text)| PolicyError { policy_id: PolicyId::new(*id), message: (*text).to_owned() });
-        Verdict { allow, determining: determining.collect(), errors: errors.collect(), candidates: 0 }
+        let (determining, errors) = (determining.collect(), errors.collect());
+        Verdict { allow, determining, errors, candidates: 0, reads_context: false }
     }
 
     #[test]

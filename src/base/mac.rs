@@ -4,15 +4,24 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A 256-bit key that tags messages and recognises its own tags. Does not print.
+/// A 256-bit key that tags messages and recognises its own tags, and perhaps those of the key before it.
+/// Does not print.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct MacKey([u8; 32]);
+pub struct MacKey {
+    key: [u8; 32],
+    previous: Option<[u8; 32]>,
+}
 
 impl MacKey {
     /// The key made of these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { key: bytes, previous: None }
+    }
+
+    /// The same key, which knows the tags of `previous` too.
+    pub(super) fn or_previous(self, previous: Option<[u8; 32]>) -> Self {
+        Self { key: self.key, previous }
     }
 
     /// The tag of the message whose parts, in order, are `parts`.
@@ -20,24 +29,25 @@ impl MacKey {
     /// Each part is preceded by its length, so no two lists of parts share a message.
     #[must_use]
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        self.mac(parts).finalize().into_bytes().into()
+        mac(&self.key, parts).finalize().into_bytes().into()
     }
 
     /// Whether `tag` begins the tag of `parts`. Constant time. A tag under 16 bytes never fits.
     #[must_use]
     pub fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
-        tag.len() >= 16 && self.mac(parts).verify_truncated_left(tag).is_ok()
+        let fits = |key: &[u8; 32]| mac(key, parts).verify_truncated_left(tag).is_ok();
+        tag.len() >= 16 && (fits(&self.key) || self.previous.as_ref().is_some_and(fits))
     }
+}
 
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
-    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any key length");
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        mac
+#[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
     }
+    mac
 }
 
 impl std::fmt::Debug for MacKey {

@@ -1,6 +1,6 @@
 //! Randomness as a value that is passed in.
 
-use std::{fmt, sync::Mutex};
+use std::{cell::RefCell, fmt, sync::Mutex};
 
 use sha2::{Digest, Sha256};
 
@@ -31,9 +31,36 @@ impl dyn Entropy + '_ {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsEntropy;
 
+/// What is asked for in pieces of at most this size is for ids, several a request.
+const ID_BYTES: usize = 10;
+/// Bytes that a thread draws for them at once.
+const DRAWN: usize = 480;
+
+/// Random bytes for ids, each given once.
+struct Drawn {
+    bytes: [u8; DRAWN],
+    given: usize,
+}
+
+thread_local! {
+    static DRAWN_FOR_IDS: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; DRAWN], given: DRAWN }) };
+}
+
 impl Entropy for OsEntropy {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyError)
+        if buffer.len() > ID_BYTES {
+            return aws_lc_rs::rand::fill(buffer).map_err(|_| EntropyError);
+        }
+        DRAWN_FOR_IDS.with_borrow_mut(|drawn| {
+            if DRAWN - drawn.given < buffer.len() {
+                aws_lc_rs::rand::fill(&mut drawn.bytes).map_err(|_| EntropyError)?;
+                drawn.given = 0;
+            }
+            let fresh = drawn.bytes.iter().skip(drawn.given);
+            buffer.iter_mut().zip(fresh).for_each(|(to, from)| *to = *from);
+            drawn.given += buffer.len();
+            Ok(())
+        })
     }
 }
 
@@ -62,5 +89,22 @@ impl Entropy for SeededEntropy {
             chunk.iter_mut().zip(block.finalize()).for_each(|(to, from)| *to = from);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_byte_is_given_twice() {
+        let source: &dyn Entropy = &OsEntropy;
+        let ids: HashSet<[u8; 10]> = (0..10_000).map(|_| source.bytes().unwrap()).collect();
+        assert_eq!(ids.len(), 10_000);
+        let mixed: Vec<[u8; 7]> = (0..200).map(|_| source.bytes().unwrap()).collect();
+        let pairs: HashSet<&[u8]> = mixed.iter().flat_map(|bytes| bytes.windows(6)).collect();
+        assert_eq!(pairs.len(), 400, "pieces of another size do not overlap");
     }
 }

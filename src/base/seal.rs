@@ -4,7 +4,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{Entropy, EntropyError};
 
@@ -15,15 +15,23 @@ const NONCE_BYTES: usize = 24;
 #[error("a sealed value does not open with this key in this place")]
 pub struct SealError;
 
-/// A 256-bit key that seals values and opens what it sealed. Does not print.
+/// A 256-bit key that seals values and opens what it sealed, or what the key before it sealed. Does not print.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct SealingKey([u8; 32]);
+pub struct SealingKey {
+    key: [u8; 32],
+    previous: Option<[u8; 32]>,
+}
 
 impl SealingKey {
     /// The key made of these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { key: bytes, previous: None }
+    }
+
+    /// The same key, which opens what `previous` sealed too.
+    pub(super) fn or_previous(self, previous: Option<[u8; 32]>) -> Self {
+        Self { key: self.key, previous }
     }
 
     /// Seals `plain` for `place`, a text that names table, column and row.
@@ -33,7 +41,7 @@ impl SealingKey {
     pub fn seal(&self, place: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyError> {
         let nonce = entropy.bytes::<NONCE_BYTES>()?;
         let payload = Payload { msg: plain, aad: place.as_bytes() };
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| EntropyError)?;
+        let sealed = cipher(&self.key).encrypt(&XNonce::from(nonce), payload).map_err(|_| EntropyError)?;
         Ok([&nonce[..], &sealed].concat())
     }
 
@@ -42,13 +50,22 @@ impl SealingKey {
     /// Errors: [`SealError`] for every other input, without saying why.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SealError)?;
-        let payload = Payload { msg: sealed, aad: place.as_bytes() };
-        self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| SealError)
+        let with = |key: &[u8; 32]| {
+            let payload = Payload { msg: sealed, aad: place.as_bytes() };
+            cipher(key).decrypt(&XNonce::from(*nonce), payload).ok()
+        };
+        with(&self.key).or_else(|| self.previous.as_ref().and_then(with)).ok_or(SealError)
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.0.into())
+    /// Whether a value opens with this key, without the help of the key before it.
+    #[must_use]
+    pub fn has_sealed(&self, place: &str, sealed: &[u8]) -> bool {
+        Self::new(self.key).open(place, sealed).map(Zeroizing::new).is_ok()
     }
+}
+
+fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&(*key).into())
 }
 
 impl std::fmt::Debug for SealingKey {

@@ -91,35 +91,49 @@ impl fmt::Debug for PlainToken {
 }
 
 /// The root secret of an installation; everything else that is keyed derives from it by HKDF (RFC 5869).
+///
+/// While it is being replaced it knows the one before it: what that one tagged is recognised and what it
+/// sealed opens, and everything new is of this one.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct MasterKey([u8; 32]);
+pub struct MasterKey {
+    key: [u8; 32],
+    previous: Option<[u8; 32]>,
+}
 
 impl MasterKey {
     /// The key made of these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { key: bytes, previous: None }
+    }
+
+    /// The same key as the successor of `previous`.
+    #[must_use]
+    pub fn replacing(self, previous: &Self) -> Self {
+        Self { key: self.key, previous: Some(previous.key) }
     }
 
     /// The key that tags messages of `purpose`, a fixed word such as `refresh-tag`.
     #[must_use]
     pub fn mac_key(&self, purpose: &'static str) -> MacKey {
-        MacKey::new(self.derive(&["mac", purpose]))
+        let info = ["mac", purpose];
+        MacKey::new(derive(&self.key, &info)).or_previous(self.previous.map(|key| derive(&key, &info)))
     }
 
     /// The key that seals values of `purpose`, a fixed word such as `signing-keys`.
     #[must_use]
     pub fn sealing_key(&self, purpose: &'static str) -> SealingKey {
-        SealingKey::new(self.derive(&["seal", purpose]))
+        let info = ["seal", purpose];
+        SealingKey::new(derive(&self.key, &info)).or_previous(self.previous.map(|key| derive(&key, &info)))
     }
+}
 
-    #[expect(clippy::expect_used, reason = "HKDF-SHA256 refuses only outputs over 8160 bytes")]
-    fn derive(&self, info: &[&str]) -> [u8; 32] {
-        let mut key = [0; 32];
-        let info = info.join("/");
-        Hkdf::<Sha256>::new(None, &self.0).expand(info.as_bytes(), &mut key).expect("32 bytes");
-        key
-    }
+#[expect(clippy::expect_used, reason = "HKDF-SHA256 refuses only outputs over 8160 bytes")]
+fn derive(master: &[u8; 32], info: &[&str]) -> [u8; 32] {
+    let mut key = [0; 32];
+    let info = info.join("/");
+    Hkdf::<Sha256>::new(None, master).expand(info.as_bytes(), &mut key).expect("32 bytes");
+    key
 }
 
 impl fmt::Debug for MasterKey {
@@ -147,5 +161,23 @@ mod tests {
         let tag = master.mac_key("a").tag(&[b"x"]);
         assert!(master.mac_key("a").verify(&[b"x"], &tag));
         assert!(!master.mac_key("b").verify(&[b"x"], &tag));
+    }
+
+    #[test]
+    fn a_successor_knows_what_the_key_before_it_did() {
+        let (old, entropy) = (MasterKey::new([1; 32]), SeededEntropy::new(4));
+        let new = MasterKey::new([2; 32]).replacing(&old);
+        let tag = old.mac_key("a").tag(&[b"x"]);
+        assert!(new.mac_key("a").verify(&[b"x"], &tag) && !new.mac_key("b").verify(&[b"x"], &tag));
+        assert_ne!(new.mac_key("a").tag(&[b"x"]), tag, "everything new is of the new key");
+
+        let sealed = old.sealing_key("a").seal("row", b"value", &entropy).unwrap();
+        let key = new.sealing_key("a");
+        assert_eq!(key.open("row", &sealed).unwrap(), b"value");
+        let again = key.seal("row", b"value", &entropy).unwrap();
+        assert!(key.has_sealed("row", &again) && !key.has_sealed("row", &sealed));
+        let alone = MasterKey::new([2; 32]).sealing_key("a");
+        assert_eq!(alone.open("row", &again).unwrap(), b"value");
+        assert!(alone.open("row", &sealed).is_err() && old.sealing_key("a").open("row", &again).is_err());
     }
 }

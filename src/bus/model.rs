@@ -22,13 +22,16 @@ pub enum Topic {
     Identity,
     /// The pushed entities of a policy store were written.
     Entities,
+    /// A signing key was made, changed its state or was dropped.
+    SigningKeys,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 4] = [Self::Revocation, Self::Policy, Self::Identity, Self::Entities];
+    pub const ALL: [Self; 5] =
+        [Self::Revocation, Self::Policy, Self::Identity, Self::Entities, Self::SigningKeys];
 
-    /// Its name in channel names: `rev`, `policy`, `identity` or `entities`.
+    /// Its name in channel names: `rev`, `policy`, `identity`, `entities` or `signing_keys`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,6 +39,7 @@ impl Topic {
             Self::Policy => "policy",
             Self::Identity => "identity",
             Self::Entities => "entities",
+            Self::SigningKeys => "signing_keys",
         }
     }
 }

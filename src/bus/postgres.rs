@@ -86,5 +86,6 @@ fn channel(topic: Topic) -> &'static str {
         Topic::Policy => "bailiwick_policy",
         Topic::Identity => "bailiwick_identity",
         Topic::Entities => "bailiwick_entities",
+        Topic::SigningKeys => "bailiwick_signing_keys",
     }
 }

@@ -8,6 +8,7 @@ mod admin;
 mod args;
 mod config;
 mod health;
+mod keys;
 mod migrate;
 mod openapi;
 mod output;

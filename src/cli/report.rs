@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::config::{ConfigError, KeyringError};
+use crate::{
+    config::{ConfigError, KeyringError},
+    tokens::TokenError,
+};
 
 /// Prints a failure with all its causes on one line, and what can be done about it.
 pub(super) fn print(error: &anyhow::Error) {
@@ -24,6 +27,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         }
         if let Some(error) = cause.downcast_ref::<KeyringError>() {
             return error.hint();
+        }
+        if matches!(cause.downcast_ref(), Some(TokenError::KeyUnusable { .. })) {
+            let text = "give the master key that sealed it as `secrets.previous_master_key`, then run \
+                        `bailiwick keys rewrap`";
+            return Some(text.to_owned());
         }
         let text = match cause.downcast_ref::<io::Error>()?.kind() {
             io::ErrorKind::AddrInUse => {

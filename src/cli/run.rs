@@ -7,7 +7,7 @@ use clap::Parser;
 use super::{
     admin,
     args::{Cli, Command, Global},
-    config, health, migrate, openapi, policy, report, serve, user,
+    config, health, keys, migrate, openapi, policy, report, serve, user,
 };
 use crate::config::{ConfigError, Loaded, load};
 
@@ -47,6 +47,7 @@ fn dispatch(Cli { global, command }: Cli) -> anyhow::Result<Outcome> {
         Command::Migrate => migrate::run(&global),
         Command::Admin(command) => admin::run(&global, &command),
         Command::User(command) => user::run(&global, &command),
+        Command::Keys(command) => keys::run(&global, &command),
         Command::Policy(command) => policy::run(&global, &command),
         Command::Openapi => openapi::run(),
         Command::Config(command) => config::run(&global, &command),

@@ -1,6 +1,7 @@
 //! `[tokens]`, `[sessions]`, `[passwords]` and `[registration]`.
 
 use super::{Problems, origin::check_origin, section::section};
+use crate::jws::Algorithm;
 
 /// Longest life that a setting can give, seconds: ten years.
 const LONGEST_SECS: u64 = 315_360_000;
@@ -18,6 +19,12 @@ section! {
         access_ttl_secs: u64 = 900,
         /// Clock difference that is forgiven, seconds.
         leeway_secs: u64 = 5,
+        /// What new keys sign with. A change takes effect with the next key: `bailiwick keys rotate`.
+        signing_alg: Algorithm = Algorithm::EdDsa,
+        /// How long a key signs before the next one takes its place, days.
+        key_life_days: u32 = 90,
+        /// Whether answers with tokens name the access token in `X-Access-Token` too, for clients that read it there.
+        expose_header: bool = false,
     }
 }
 
@@ -76,6 +83,7 @@ impl TokensConfig {
         }
         found.within("tokens.access_ttl_secs", self.access_ttl_secs, 1..=86_400);
         found.within("tokens.leeway_secs", self.leeway_secs, 0..=300);
+        found.within("tokens.key_life_days", u64::from(self.key_life_days), 1..=3650);
     }
 
     pub(super) fn weaknesses(&self, found: &mut Problems) {
@@ -84,6 +92,9 @@ impl TokensConfig {
                 "tokens.access_ttl_secs",
                 "services that verify tokens by themselves trust one this long",
             );
+        }
+        if self.key_life_days > 366 {
+            found.add("tokens.key_life_days", "a key that leaked unseen signs this long");
         }
     }
 }

@@ -134,8 +134,16 @@ impl RootSecrets {
             let text = stored(folder, MASTER_FILE, (!shared).then_some(entropy))?;
             (folder.join(MASTER_FILE), text.ok_or(KeyringError::Missing { key: "secrets.master_key" })?)
         };
-        let master = parse_master_key(&text)
-            .ok_or(KeyringError::Malformed { path: place, what: "master key of 32 bytes" })?;
+        let malformed = |path| KeyringError::Malformed { path, what: "master key of 32 bytes" };
+        let master = parse_master_key(&text).ok_or_else(|| malformed(place))?;
+        let master = match &config.secrets.previous_master_key {
+            Some(text) => {
+                let previous = parse_master_key(text.expose_secret());
+                let place = || malformed(PathBuf::from("secrets.previous_master_key"));
+                master.replacing(&previous.ok_or_else(place)?)
+            }
+            None => master,
+        };
 
         let (place, redis_salt) = if let Some(salt) = &config.secrets.redis_key_salt {
             (PathBuf::from("secrets.redis_key_salt"), salt.clone())

@@ -24,6 +24,10 @@ section! {
         /// 32 bytes, base64url or hex: seals private keys, keys every tag. Nodes on one database share it.
         #[serde(serialize_with = "masked")]
         master_key: Option<SecretString> = None,
+        /// The master key before this one: what it sealed opens and what it tagged is known, until
+        /// `bailiwick keys rewrap` has run and the refresh tokens of its time have ended.
+        #[serde(serialize_with = "masked")]
+        previous_master_key: Option<SecretString> = None,
         /// At least 32 bytes of text: salt of the session keys in Redis (R106). Nodes on one Redis share it.
         #[serde(serialize_with = "masked")]
         redis_key_salt: Option<SecretString> = None,
@@ -32,9 +36,13 @@ section! {
 
 impl SecretsConfig {
     pub(super) fn check(&self, found: &mut Problems) {
-        if self.master_key.as_ref().is_some_and(|text| parse_master_key(text.expose_secret()).is_none()) {
-            found
-                .add("secrets.master_key", "wants 32 bytes: 43 characters of base64url or 64 of hexadecimal");
+        for (key, text) in [
+            ("secrets.master_key", &self.master_key),
+            ("secrets.previous_master_key", &self.previous_master_key),
+        ] {
+            if text.as_ref().is_some_and(|text| parse_master_key(text.expose_secret()).is_none()) {
+                found.add(key, "wants 32 bytes: 43 characters of base64url or 64 of hexadecimal");
+            }
         }
         if self.redis_key_salt.as_ref().is_some_and(|salt| salt.expose_secret().len() < SALT_BYTES) {
             found.add("secrets.redis_key_salt", format!("wants at least {SALT_BYTES} bytes"));

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::{BusKind, LogFormat, MailTls};
+use crate::jws::Algorithm;
 
 /// What a setting holds, as its author is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,7 @@ kinds! {
     BusKind => Kind::Choice(&["local", "redis", "postgres"]),
     MailTls => Kind::Choice(&["starttls", "tls", "none"]),
     LogFormat => Kind::Choice(&["text", "json"]),
+    Algorithm => Kind::Choice(&["EdDSA", "ES256"]),
 }
 
 impl<T: Setting> Setting for Option<T> {

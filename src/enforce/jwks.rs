@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::jws::{ALGORITHM, VerifyingKey};
+use crate::jws::VerifyingKey;
 
 /// How long after a look for keys the next one may begin, milliseconds.
 const REFRESH_EVERY_MS: i64 = 30_000;
@@ -34,8 +34,8 @@ pub enum JwksError {
     /// Two keys have one name.
     #[error("the issuer's keys name `{0}` twice")]
     Duplicate(String),
-    /// There is no Ed25519 key for signatures among them.
-    #[error("the issuer has no Ed25519 key for signatures")]
+    /// There is no Ed25519 or P-256 key for signatures among them.
+    #[error("the issuer has no Ed25519 or P-256 key for signatures")]
     NoKeys,
     /// Looking for them failed less than 30 seconds ago.
     #[error("the issuer's keys could not be had a moment ago")]
@@ -51,29 +51,17 @@ struct Document {
     keys: Vec<Value>,
 }
 
-/// The members of a JWK that matter here; any of them may be missing in a key that is not for us.
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    crv: Option<String>,
-    x: Option<String>,
-    kid: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-}
-
 impl Keys {
     /// Reads a JWK set. Keys of other types, curves, algorithms or uses are passed over, and so are keys
     /// without a name.
     ///
     /// Errors: `Malformed`, `Duplicate`, `NoKeys`.
-    /// Source: RFC 7517 §5, RFC 8037 §2.
+    /// Source: RFC 7517 §5, RFC 7518 §6.2, RFC 8037 §2.
     pub fn parse(document: &str) -> Result<Self, JwksError> {
         let document: Document = serde_json::from_str(document).map_err(JwksError::Malformed)?;
         let mut keys = HashMap::new();
         for value in document.keys {
-            let Some((kid, key)) = Jwk::deserialize(value).ok().and_then(usable) else { continue };
+            let Some((kid, key)) = VerifyingKey::from_jwk(&value) else { continue };
             if keys.insert(kid.clone(), key).is_some() {
                 return Err(JwksError::Duplicate(kid));
             }
@@ -98,15 +86,6 @@ impl Keys {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-fn usable(jwk: Jwk) -> Option<(String, VerifyingKey)> {
-    let ours = jwk.kty == "OKP"
-        && jwk.crv.as_deref() == Some("Ed25519")
-        && jwk.alg.is_none_or(|alg| alg == ALGORITHM)
-        && jwk.usage.is_none_or(|usage| usage == "sig");
-    let key = VerifyingKey::from_base64url(&jwk.x.filter(|_| ours)?)?;
-    Some((jwk.kid?, key))
 }
 
 /// The keys of the issuer as they are known now. Shared by all requests; reading them waits for nothing.

@@ -19,6 +19,8 @@ pub enum ResourceOf {
     Caller,
     /// The policy store that the path names.
     PolicyStore,
+    /// The installation: its own tenant, whichever the caller's is.
+    Installation,
 }
 
 macro_rules! actions {
@@ -118,4 +120,10 @@ actions! {
     GrantRole "grantRole" Tenant;
     /// Taking a role away.
     RevokeRole "revokeRole" Tenant;
+    /// Listing the keys that sign tokens.
+    ListSigningKeys "listSigningKeys" Installation;
+    /// Having the signing key replaced.
+    RotateSigningKey "rotateSigningKey" Installation;
+    /// Dropping a signing key at once.
+    RevokeSigningKey "revokeSigningKey" Installation;
 }

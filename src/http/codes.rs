@@ -55,6 +55,7 @@ codes! {
     EmailUnverified          403 "email_unverified"          "The address is not verified yet";
     InsufficientPermissions  403 "insufficient_permissions"  "The caller may not do this";
     PolicyViolation          403 "policy_violation"          "A policy forbids this";
+    CrossSite                403 "cross_site"                "A page of another site may not send this";
     RegistrationClosed       403 "registration_closed"       "Sign-up is closed";
     NotFound                 404 "not_found"                 "There is no such thing";
     RoleNotFound             404 "role_not_found"            "There is no such role";

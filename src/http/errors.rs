@@ -40,6 +40,7 @@ impl From<TokenError> for Problem {
             TokenError::Invalid(_) => Self::new(Code::TokenInvalid).cause(error),
             TokenError::Expired => Self::new(Code::TokenExpired),
             TokenError::WrongType => Self::new(Code::WrongTokenType),
+            TokenError::KeyNotFound => Self::new(Code::NotFound),
             TokenError::KeyUnusable { .. } | TokenError::NoKey => Self::new(Code::InternalError).cause(error),
             TokenError::Storage(error) => error.into(),
             TokenError::Entropy(error) => error.into(),

@@ -126,6 +126,9 @@ pub struct Verdict {
     pub errors: Vec<PolicyError>,
     /// How many policies were looked at. How an answer was found is no part of it: equality disregards this.
     pub candidates: u32,
+    /// Whether a policy that was looked at names the context; if none does, another context changes nothing.
+    /// Equality disregards it, as above.
+    pub reads_context: bool,
 }
 
 impl PartialEq for Verdict {

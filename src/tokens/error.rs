@@ -1,6 +1,7 @@
 //! Why a token is not accepted, or not issued.
 
 use crate::{
+    audit::AuditError,
     base::EntropyError,
     storage::{Retryable, StorageError},
 };
@@ -23,6 +24,9 @@ pub enum TokenError {
         /// The key.
         kid: String,
     },
+    /// No key of this id is in use.
+    #[error("there is no such key in use")]
+    KeyNotFound,
     /// There is no key to sign with.
     #[error("there is no active signing key")]
     NoKey,
@@ -32,6 +36,15 @@ pub enum TokenError {
     /// There is no randomness for a key or an id.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+}
+
+impl From<AuditError> for TokenError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Storage(error) => Self::Storage(error),
+            AuditError::Entropy(error) => Self::Entropy(error),
+        }
+    }
 }
 
 impl Retryable for TokenError {

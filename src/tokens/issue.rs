@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{AccessClaims, AccessSubject, CLIENT, TokenSettings, keys::Key};
 use crate::{
     base::{Entropy, EntropyError, Millis},
-    jws::{ALGORITHM, Audience},
+    jws::Audience,
 };
 
 /// Most roles that a token names.
@@ -47,14 +47,17 @@ pub(super) fn claims(
 }
 
 /// The token of type `typ` with these claims, signed by `key`.
-pub(super) fn sign(key: &Key, typ: &str, claims: &impl Serialize) -> String {
-    let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{typ}","kid":"{}"}}"#, key.kid);
+///
+/// Errors: [`EntropyError`] when the signature needs randomness and there is none.
+pub(super) fn sign(key: &Key, typ: &str, claims: &impl Serialize) -> Result<String, EntropyError> {
+    let alg = key.public().algorithm().name();
+    let header = format!(r#"{{"alg":"{alg}","typ":"{typ}","kid":"{}"}}"#, key.kid);
     let payload = serde_json::to_vec(claims).unwrap_or_default();
     let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
     token.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-    let signature = key.sign(token.as_bytes());
+    let signature = key.sign(token.as_bytes())?;
     token.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-    token
+    Ok(token)
 }

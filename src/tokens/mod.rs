@@ -3,10 +3,15 @@
 //! ```text
 //! pending ──→ active ──→ retiring ──→ retired        only `active` signs; the first three verify
 //! ```
-//! - Ed25519 only (RFC 8037). The verifier knows no symmetric algorithm, so a public key is never a secret.
-//! - Private parts are stored sealed under the master key, each bound to its row.
-//! - Keys are parsed once and held in memory. A token with an unknown `kid` makes a node look for new keys
-//!   at most once in 30 seconds.
+//! - Ed25519 (RFC 8037), or ECDSA on P-256 where verifiers know nothing newer. The verifier knows no symmetric
+//!   algorithm, so a public key is never a secret, and takes the algorithm from the key.
+//! - Private parts are stored sealed under the master key, each bound to its row, and forgotten at the end.
+//! - Keys are parsed once and held in memory. Every node looks for changes every few seconds, and at once when
+//!   the bus tells; a token with an unknown `kid` makes it look at most once in 30 seconds.
+//! - A key is published for twice the time that verifiers may keep the key set before it signs, and verifies
+//!   for as long as a token that it signed can live: a rotation fails nobody (threat T47). Revoking a key is
+//!   for emergencies: it fails everybody who holds a token of it, at once.
+//! - A change of state is one serializable transaction that looks before it acts, so of many nodes one acts.
 //! - A verifier is typed by the kind of token it takes: another kind fails on `typ`, then on its claims.
 //!
 //! INVARIANT: verification is one function ([`crate::jws::verify`], shared with `enforce`), in the order of
@@ -15,15 +20,21 @@
 //! A verified token is *authentic*, not yet *live*: whether its session still stands is `sessions`' to say.
 
 mod error;
+mod follow;
 mod issue;
 mod keys;
+mod lifecycle;
 mod model;
+mod schedule;
 mod service;
 mod store;
 mod verify;
 
-pub use crate::jws::Audience;
+pub use crate::jws::{Algorithm, Audience};
 pub use error::TokenError;
 pub use keys::JwkSet;
-pub use model::{AccessClaims, AccessSubject, AccessToken, CLIENT, TokenSettings};
-pub use service::TokenService;
+pub use model::{
+    AccessClaims, AccessSubject, AccessToken, CLIENT, JWKS_MAX_AGE, KeyState, KeyStateError, Rewrapped,
+    SigningKey, TokenSettings,
+};
+pub use service::{TokenParts, TokenService};

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::store::KeyRow;
 use crate::{
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
     config::TokensConfig,
-    jws::Audience,
+    jws::{Algorithm, Audience},
 };
 
 /// `client_id` of tokens that were issued to no other client.
 pub const CLIENT: &str = "bailiwick";
+
+/// How long verifiers may keep the public keys (RFC 9111 §5.2.2.1).
+pub const JWKS_MAX_AGE: Duration = Duration::from_mins(5);
 
 /// What is the same in all tokens.
 #[derive(Debug, Clone)]
@@ -24,6 +28,10 @@ pub struct TokenSettings {
     pub access_ttl: Duration,
     /// Clock difference that is forgiven.
     pub leeway: Duration,
+    /// What keys that are made from now on sign with.
+    pub signing_alg: Algorithm,
+    /// How long a key signs before the next one takes its place.
+    pub key_life: Duration,
 }
 
 impl TokenSettings {
@@ -36,6 +44,8 @@ impl TokenSettings {
             issuer,
             access_ttl: Duration::from_secs(config.access_ttl_secs),
             leeway: Duration::from_secs(config.leeway_secs),
+            signing_alg: config.signing_alg,
+            key_life: Duration::from_hours(24).saturating_mul(config.key_life_days),
         }
     }
 }
@@ -116,4 +126,92 @@ pub struct AccessClaims {
     /// Names of roles; absent when there are over 20. A hint: decisions ask the role store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+}
+
+/// What a signing key is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, so that verifiers know it before it signs.
+    Pending,
+    /// Signs and verifies.
+    Active,
+    /// Verifies what it signed, until the last of that has ended.
+    Retiring,
+    /// Of no use any more.
+    Retired,
+}
+
+impl KeyState {
+    /// The stored word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// A stored word that is no state.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{0}` is not a state of a key")]
+pub struct KeyStateError(String);
+
+impl TryFrom<String> for KeyState {
+    type Error = KeyStateError;
+
+    fn try_from(word: String) -> Result<Self, KeyStateError> {
+        [Self::Pending, Self::Active, Self::Retiring, Self::Retired]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .ok_or(KeyStateError(word))
+    }
+}
+
+/// A signing key, as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct SigningKey {
+    /// Its RFC 7638 thumbprint.
+    pub kid: String,
+    /// `EdDSA` or `ES256`.
+    pub alg: String,
+    /// What it is good for.
+    #[sqlx(try_from = "String")]
+    pub state: KeyState,
+    /// When it was made, and published.
+    pub created_at_ms: Millis,
+    /// When it was to begin to sign, unless it is the first key.
+    pub not_before_ms: Option<Millis>,
+    /// Since when it signs, or signed.
+    pub activated_at_ms: Option<Millis>,
+    /// When the last token that it signed has ended.
+    pub retire_after_ms: Option<Millis>,
+    /// When it was dropped before its time.
+    pub revoked_at_ms: Option<Millis>,
+}
+
+impl From<KeyRow> for SigningKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            kid: row.kid,
+            alg: row.alg,
+            state: row.state,
+            created_at_ms: row.created_at_ms,
+            not_before_ms: row.not_before_ms,
+            activated_at_ms: row.activated_at_ms,
+            retire_after_ms: row.retire_after_ms,
+            revoked_at_ms: None,
+        }
+    }
+}
+
+/// What sealing keys anew came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rewrapped {
+    /// Keys that are sealed by the present master key now.
+    pub resealed: usize,
+    /// Keys that were already.
+    pub kept: usize,
 }

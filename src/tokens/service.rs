@@ -1,12 +1,12 @@
 //! Use cases around tokens and keys.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use super::{
-    AccessClaims, AccessSubject, AccessToken, JwkSet, TokenError, TokenSettings,
+    AccessClaims, AccessSubject, AccessToken, JwkSet, KeyState, TokenError, TokenSettings,
     issue::{claims, sign},
     keys::{self, Ring},
     store,
@@ -14,24 +14,41 @@ use super::{
 };
 use crate::{
     base::{Clock, Entropy, MasterKey, Millis, PlainToken, SealingKey},
+    bus::Bus,
     jws::{Kind, Refusal},
     storage::Db,
     write_tx,
 };
 
-/// How long a node waits before it looks for new keys again.
-const RELOAD_EVERY: Duration = Duration::from_secs(30);
+/// What the service is made of.
+#[derive(Debug)]
+pub struct TokenParts {
+    /// Where the keys are.
+    pub db: Db,
+    /// News of keys to and from other nodes.
+    pub bus: Bus,
+    /// What is the same in all tokens.
+    pub settings: TokenSettings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
 
 /// Issues and verifies access tokens.
 #[derive(Debug)]
 pub struct TokenService {
-    db: Db,
-    sealing: SealingKey,
-    settings: TokenSettings,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    ring: ArcSwap<Ring>,
-    reloaded_at: Mutex<Option<Millis>>,
+    pub(super) db: Db,
+    pub(super) bus: Bus,
+    pub(super) sealing: SealingKey,
+    pub(super) settings: TokenSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) ring: ArcSwap<Ring>,
+    /// How often keys were dropped.
+    pub(super) dropped: AtomicU64,
+    /// When an unknown `kid` last made this node look for keys.
+    pub(super) reloaded_at: Mutex<Option<Millis>>,
 }
 
 impl TokenService {
@@ -39,24 +56,23 @@ impl TokenService {
     /// on one key.
     ///
     /// Errors: `KeyUnusable` (another master key), `Storage`, `Entropy`.
-    pub async fn start(
-        db: Db,
-        master: &MasterKey,
-        settings: TokenSettings,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, TokenError> {
+    pub async fn start(parts: TokenParts, master: &MasterKey) -> Result<Self, TokenError> {
+        let TokenParts { db, bus, settings, clock, entropy } = parts;
         let sealing = master.sealing_key("signing-keys");
         write_tx!(db, "tokens.first_key", |tx| -> Result<(), TokenError> {
             if store::count_active(tx).await? == 0 {
-                let key = keys::generate(&sealing, &*entropy)?;
-                store::insert_active(tx, &key, clock.now()).await?;
+                let (alg, now) = (settings.signing_alg, clock.now());
+                let key = keys::generate(alg, KeyState::Active, now, &sealing, &*entropy)?;
+                store::insert(tx, &key).await?;
             }
             Ok(())
         })?;
-        let ring = Ring::open(&store::usable(&mut &db).await?, &sealing)?;
-        let (ring, reloaded_at) = (ArcSwap::from_pointee(ring), Mutex::new(None));
-        Ok(Self { db, sealing, settings, clock, entropy, ring, reloaded_at })
+        let (ring, unusable) = Ring::open(&store::usable(&mut &db).await?, &sealing);
+        if let Some(kid) = unusable.into_iter().next() {
+            return Err(TokenError::KeyUnusable { kid });
+        }
+        let (ring, dropped, reloaded_at) = (ArcSwap::from_pointee(ring), AtomicU64::new(0), Mutex::new(None));
+        Ok(Self { db, bus, sealing, settings, clock, entropy, ring, dropped, reloaded_at })
     }
 
     /// Issues an access token at `now`.
@@ -69,7 +85,7 @@ impl TokenService {
         let key = ring.active().ok_or(TokenError::NoKey)?;
         let claims = claims(subject, &self.settings, now, &*self.entropy)?;
         Ok(AccessToken {
-            token: PlainToken::new(sign(key, Access::TYP, &claims)),
+            token: PlainToken::new(sign(key, Access::TYP, &claims)?),
             expires_at: Millis(claims.exp.saturating_mul(1000)),
             claims,
         })
@@ -111,18 +127,5 @@ impl TokenService {
     fn verify_now(&self, token: &str) -> Result<AccessClaims, Refusal> {
         let ring = self.ring.load();
         verify::<Access>(token, &self.settings, self.clock.now(), |kid| ring.get(kid))
-    }
-
-    /// Looks for new keys, unless that was done in the last 30 seconds.
-    async fn reload_if_due(&self) -> Result<(), TokenError> {
-        let mut reloaded_at = self.reloaded_at.lock().await;
-        let now = self.clock.now();
-        if reloaded_at.is_some_and(|last| last <= now && now.since(last) < RELOAD_EVERY) {
-            return Ok(());
-        }
-        *reloaded_at = Some(now); // before the look-up: a failing database is not to be stormed either
-        let ring = Ring::open(&store::usable(&mut &self.db).await?, &self.sealing)?;
-        self.ring.store(Arc::new(ring));
-        Ok(())
     }
 }

@@ -135,4 +135,52 @@ both! {
         let in_query = test.get_open(&format!("/v1/users/me?access_token={}", ann.token)).await;
         in_query.expect_problem(401, "token_missing");
     }
+
+    async fn super_admins_see_and_replace_the_keys(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let root = test.administrator().await;
+        let listed = test.get("/v1/admin/keys", &root.token).await.expect(200);
+        let signing = &listed["data"][0];
+        assert_eq!((listed["data"].as_array().unwrap().len(), &signing["state"]), (1, &json!("active")));
+        assert_eq!(signing["kid"], parts(&root.token).0["kid"]);
+        assert!(!listed.to_string().contains("private"));
+
+        let next = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
+        assert_eq!((&next["state"], &next["not_before"]), (&json!("pending"), &json!("2026-11-23T10:10:00.000Z")));
+        assert_eq!(keys(&test).await["keys"].as_array().unwrap().len(), 2, "published at once");
+        test.advance(std::time::Duration::from_mins(10));
+        test.app.tokens.tend().await.unwrap();
+        let ann = test.user("ann").await;
+        assert_eq!(parts(&ann.token).0["kid"], next["kid"]);
+        test.whoami(&root.token).await.expect(200);
+
+        let revoke = |kid: &Value| format!("/v1/admin/keys/{}/revoke", kid.as_str().unwrap());
+        test.post(&revoke(&signing["kid"]), &root.token, Value::Null).await.expect(204);
+        test.whoami(&root.token).await.expect_problem(401, "token_invalid");
+        let root = test.login("root@example.com", crate::app::PASSWORD).await;
+        test.post(&revoke(&signing["kid"]), &root.token, Value::Null).await.expect_problem(404, "not_found");
+        let listed = test.get("/v1/admin/keys", &root.token).await.expect(200);
+        let old = listed["data"].as_array().unwrap().iter().find(|key| key["kid"] == signing["kid"]).unwrap();
+        assert_eq!((&old["state"], &old["revoked_at"]), (&json!("retired"), &json!("2026-11-23T10:10:00.000Z")));
+    }
+
+    /// The same server with P-256 keys, read by an independent implementation.
+    async fn es256_is_verified_by_others_too(backend: Backend) {
+        let Some(test) = TestApp::spawn_with(backend, |config| config.tokens.signing_alg = bailiwick::tokens::Algorithm::Es256).await else { return };
+        let ann = test.user("ann").await;
+        test.whoami(&ann.token).await.expect(200);
+        let set: JwkSet = serde_json::from_value(keys(&test).await).unwrap();
+        let header = jsonwebtoken::decode_header(&ann.token).unwrap();
+        assert_eq!(header.alg, Algorithm::ES256);
+        let jwk = set.find(header.kid.as_deref().unwrap()).unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&["http://127.0.0.1:8080"]);
+        validation.validate_exp = false;
+        let read = decode::<Value>(&ann.token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap();
+        assert_eq!(read.claims["sub"], json!(ann.id));
+        let forged = forgeries(&ann.token, &keys(&test).await["keys"][0]);
+        for (what, token) in forged.into_iter().filter(|(_, token)| *token != ann.token) {
+            assert_eq!(test.whoami(&token).await.status, 401, "{what}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod bad_input;
 mod batch;
 #[cfg(feature = "enforce")]
 mod enforce;
+mod guards;
 mod health;
 mod identity;
 mod journeys;
@@ -30,6 +31,7 @@ mod mailbox;
 mod matrix;
 mod metrics;
 mod middleware;
+mod oauth;
 mod passwords;
 mod policy_stores;
 mod recovery;

@@ -29,6 +29,7 @@ struct Stage {
     spare: Actor,
     boss: Actor,
     binding: String,
+    key: String,
 }
 
 impl Stage {
@@ -56,7 +57,10 @@ impl Stage {
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
-        Some(Self { test, root, caller, locked: who == "locked", other, leaver, spare, boss, binding })
+        // A key that signs nothing yet: dropping it signs nobody out.
+        let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
+        let key = key["kid"].as_str().unwrap().to_owned();
+        Some(Self { test, root, caller, locked: who == "locked", other, leaver, spare, boss, binding, key })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -84,6 +88,7 @@ impl Stage {
             .replace("{binding_id}", &self.binding)
             .replace("{boss_id}", &self.boss.id)
             .replace("{user_id}", &self.spare.id)
+            .replace("{kid}", &self.key)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };

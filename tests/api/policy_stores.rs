@@ -45,7 +45,7 @@ async fn read(test: &TestApp, by: &Actor, path: &str) -> Value {
 }
 
 /// The files of the active version of a store.
-async fn active_files(test: &TestApp, by: &Actor, store: &str) -> Map<String, Value> {
+pub(crate) async fn active_files(test: &TestApp, by: &Actor, store: &str) -> Map<String, Value> {
     let number = read(test, by, &format!("/{store}/status")).await["active"]["version"].clone();
     let version = read(test, by, &format!("/{store}/versions/{number}")).await;
     version["files"].as_object().unwrap().clone()

@@ -16,7 +16,7 @@ use bailiwick::{
     roles::RoleService,
     sessions::{ClientInfo, KeySalt, SessionParts, SessionService, SessionSettings},
     storage::Db,
-    tokens::TokenService,
+    tokens::{TokenParts, TokenService},
     users::{User, UserService},
 };
 use secrecy::SecretString;
@@ -70,9 +70,14 @@ impl World {
         let news = Arc::new(IdentityNews::new(bus.clone()));
         let users = UserService::new(db.clone(), Arc::clone(&news), Arc::clone(&clock), Arc::clone(&entropy));
         let roles = RoleService::new(db.clone(), Arc::clone(&news), Arc::clone(&clock), Arc::clone(&entropy));
-        let tokens =
-            TokenService::start(db.clone(), &master, settings(), Arc::clone(&clock), Arc::clone(&entropy))
-                .await;
+        let tokens = TokenParts {
+            db: db.clone(),
+            bus: bus.clone(),
+            settings: settings(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
+        let tokens = TokenService::start(tokens, &master).await;
         let parts = SessionParts {
             db: db.clone(),
             kv: kv.clone(),

@@ -22,6 +22,7 @@ mod bus;
 mod callers;
 mod entities;
 mod identity;
+mod keys;
 mod kv;
 mod policy;
 mod roles;

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bailiwick::{
     base::{Clock, DeviceId, ManualClock, MasterKey, Millis, OsEntropy, SessionId, TenantId, UserId},
+    bus::Bus,
     storage::{Db, Run},
-    tokens::{AccessSubject, TokenError, TokenService, TokenSettings},
+    tokens::{AccessSubject, Algorithm, TokenError, TokenParts, TokenService, TokenSettings},
     write_tx,
 };
 use serde_json::Value;
@@ -20,15 +21,27 @@ pub(crate) fn settings() -> TokenSettings {
         audience: "https://id.example".to_owned(),
         access_ttl: Duration::from_mins(15),
         leeway: Duration::from_secs(5),
+        signing_alg: Algorithm::EdDsa,
+        key_life: Duration::from_hours(24 * 90),
     }
 }
 
 pub(crate) async fn start(db: &Db, clock: &Arc<ManualClock>) -> Result<TokenService, TokenError> {
-    let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    TokenService::start(db.clone(), &MasterKey::new([5; 32]), settings(), clock, Arc::new(OsEntropy)).await
+    start_as(db, clock, &MasterKey::new([5; 32]), Bus::local()).await
 }
 
-fn subject() -> AccessSubject {
+pub(crate) async fn start_as(
+    db: &Db,
+    clock: &Arc<ManualClock>,
+    master: &MasterKey,
+    bus: Bus,
+) -> Result<TokenService, TokenError> {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let parts = TokenParts { db: db.clone(), bus, settings: settings(), clock, entropy: Arc::new(OsEntropy) };
+    TokenService::start(parts, master).await
+}
+
+pub(crate) fn subject() -> AccessSubject {
     AccessSubject {
         tenant_id: TenantId::DEFAULT,
         user_id: UserId::new(START, &OsEntropy).unwrap(),
@@ -64,8 +77,7 @@ both! {
         let Some(test) = TestDb::new(backend).await else { return };
         let clock = Arc::new(ManualClock::at(START));
         start(&test.db, &clock).await.unwrap();
-        let wrong = MasterKey::new([6; 32]);
-        let other = TokenService::start(test.db.clone(), &wrong, settings(), clock, Arc::new(OsEntropy)).await;
+        let other = start_as(&test.db, &clock, &MasterKey::new([6; 32]), Bus::local()).await;
         assert!(matches!(other, Err(TokenError::KeyUnusable { .. })));
         let sealed: Vec<u8> = test.db.sql("SELECT private_sealed FROM signing_keys").scalar().await.unwrap();
         assert_eq!(sealed.len(), 24 + 32 + 16);

@@ -14,7 +14,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_m
 const ACTORS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "disabled"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 39] = [
+const ROWS: [(&str, &[&str]); 42] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -60,6 +60,9 @@ const ROWS: [(&str, &[&str]); 39] = [
         "revokeRole",
         &["Tenant::\"t\"", "Tenant::\"other\"", "Role::\"admin\"", "Role::\"super_admin\"", "Role::\"heir\""],
     ),
+    ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("rotateSigningKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("revokeSigningKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
 ];
 
 /// `+` allowed, `-` denied, `.` the action is not one for this caller.

@@ -29,7 +29,7 @@ const DOMAINS: &[&str] = &[
 const ALLOWED: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("jws", &[]),
-    ("config", &["base"]),
+    ("config", &["base", "jws"]),
     ("telemetry", &["base", "config"]),
     ("storage", &["base", "telemetry"]),
     ("kv", &["base", "telemetry"]),
@@ -59,7 +59,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("worker", &["base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("app", &["base", "config", "telemetry", "storage", "kv", "bus", "http", "worker", "*domains"]),
-    ("cli", &["app", "audit", "authn", "base", "config", "telemetry", "http", "policy", "storage", "users"]),
+    (
+        "cli",
+        &[
+            "app",
+            "audit",
+            "authn",
+            "base",
+            "config",
+            "telemetry",
+            "http",
+            "policy",
+            "storage",
+            "tokens",
+            "users",
+        ],
+    ),
     // For other services: it must build without anything else of ours.
     ("enforce", &["jws"]),
 ];

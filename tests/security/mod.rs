@@ -2,9 +2,12 @@
 
 mod t09_enumeration;
 mod t10_hash_storm;
+mod t17_cross_site;
 mod t33_hash_bombs;
 mod t41_link_poisoning;
 mod t42_links;
 mod t44_lockout;
+mod t47_key_rotation;
+mod t48_stolen_database;
 mod t54_stuffing;
 mod t58_step_up;

@@ -24,6 +24,7 @@ mod webdriver;
 
 mod crash;
 mod docs_page;
+mod keys;
 mod nodes;
 mod outages;
 mod slow_clients;

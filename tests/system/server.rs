@@ -122,6 +122,11 @@ impl Installation {
         }
     }
 
+    /// Takes a setting back.
+    pub(crate) fn unset(&mut self, key: &str) {
+        self.settings.retain(|(known, _)| known != key);
+    }
+
     /// The working folder: `bailiwick.toml` and `policies` are looked for here.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -51,6 +51,21 @@ impl Deref for IdentityEntities {
     }
 }
 
+impl IdentityEntities {
+    /// The one set that these are, if there are any.
+    pub(in crate::authorize) fn one(&self) -> Option<&Arc<Made>> {
+        match self {
+            Self::One(made) => Some(made),
+            Self::None | Self::Many(_) => None,
+        }
+    }
+
+    /// Whether they were put together of several sets.
+    pub(in crate::authorize) fn are_mixed(&self) -> bool {
+        matches!(self, Self::Many(_))
+    }
+}
+
 /// Users, roles and tenants as entities; see the module.
 #[derive(Debug)]
 pub struct IdentityCache {

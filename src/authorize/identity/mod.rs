@@ -18,4 +18,5 @@ mod named;
 mod records;
 
 pub use cache::IdentityCache;
+pub(super) use cache::Made;
 pub(super) use named::Named;

@@ -18,6 +18,7 @@ use crate::{
     http::{
         actions::{Action, ResourceOf},
         codes::Code,
+        cookies::{self, cookie},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -61,7 +62,7 @@ pub struct UserPermit<A> {
 pub struct OpenPermit<A> {
     /// Where the request comes from.
     pub client: Client,
-    /// The bearer token, unverified, if the request brought one.
+    /// The access token, unverified, if the request brought one.
     pub bearer: Option<SecretString>,
     action: PhantomData<A>,
 }
@@ -114,7 +115,7 @@ impl FromRequestParts<AppState> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
-        let caller = app.authn.identify(bearer(&parts.headers)?).await?;
+        let caller = app.authn.identify(token(parts, app)?).await?;
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
@@ -149,6 +150,7 @@ impl<A: Action> FromRequestParts<AppState> for UserPermit<A> {
 async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppState) -> Result<EntityRef> {
     Ok(match A::RESOURCE {
         ResourceOf::Tenant => EntityRef::new("Tenant", caller.tenant().to_string()),
+        ResourceOf::Installation => EntityRef::new("Tenant", TenantId::DEFAULT.to_string()),
         ResourceOf::Caller => {
             let (kind, id) = caller.entity();
             EntityRef::new(kind, id)
@@ -165,7 +167,7 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
         let server = client.server_context(None, app.clock.now());
         ask::<A>(app, &Caller::Anonymous, &server, ("Tenant", &TenantId::DEFAULT.to_string())).await?;
         // Credentials of another kind, such as a proxy's, are no reason to refuse who needs none.
-        let bearer = bearer(&parts.headers).unwrap_or_default().map(SecretString::from);
+        let bearer = token(parts, app).unwrap_or_default().map(SecretString::from);
         Ok(Self { client, bearer, action: PhantomData })
     }
 }
@@ -175,6 +177,19 @@ impl<A: Action> OpenPermit<A> {
     pub fn actor(&self) -> Actor<'_> {
         Actor { name: "anonymous", request_id: Some(&self.client.request_id) }
     }
+}
+
+/// The access token of a request, if it brought one: in the header, or else in a cookie. SECURITY: a cookie counts
+/// for what changes something only if a page of ours sent it (threat T17).
+fn token<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
+    if let Some(bearer) = bearer(&parts.headers)? {
+        return Ok(Some(bearer));
+    }
+    let sent = cookie(&parts.headers, cookies::ACCESS);
+    if sent.is_some() && !cookies::is_safe(&parts.method) && !cookies::is_from_our_page(app, &parts.headers) {
+        return Err(Problem::new(Code::CrossSite));
+    }
+    Ok(sent)
 }
 
 /// The bearer token of a request (RFC 6750 §2.1), if it brought one.

@@ -8,6 +8,7 @@ mod entities;
 mod health;
 mod keys;
 mod metrics;
+mod oauth;
 mod policy_stores;
 mod roles;
 mod routers;

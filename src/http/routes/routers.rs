@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accounts, auth, authorize, docs, entities, health, keys, metrics, policy_stores, roles, sessions, setup,
-    users,
+    accounts, auth, authorize, docs, entities, health, keys, metrics, oauth, policy_stores, roles, sessions,
+    setup, users,
 };
 use crate::http::{
     codes::Code,
@@ -27,6 +27,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(roles::router())
         .merge(setup::router())
         .merge(keys::router())
+        .merge(oauth::router())
 }
 
 /// For operators and orchestrators.

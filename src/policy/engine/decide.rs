@@ -50,6 +50,7 @@ pub fn evaluate_all(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>)
 #[derive(Debug, Default)]
 struct Outcome {
     candidates: u32,
+    reads_context: bool,
     permits: Vec<u32>,
     forbids: Vec<u32>,
     errors: Vec<(u32, String)>,
@@ -68,6 +69,7 @@ fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outco
     scratch.postings.sort_unstable();
     for policies in scratch.postings.chunk_by(|a, b| a.condition == b.condition) {
         let Some(first) = policies.first() else { continue };
+        outcome.reads_context |= program.conditions.reads_context(first.condition);
         let holds = program.conditions.holds(first.condition, &facts, &cedar);
         if holds != Ok(false) {
             for posting in policies {
@@ -84,7 +86,8 @@ fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outco
 fn walked(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outcome {
     let entities = OnceCell::new();
     let cedar = Cedar::new(query, slice, &entities);
-    let mut outcome = Outcome { candidates: length(snapshot.all_prepared()), ..Outcome::default() };
+    let candidates = length(snapshot.all_prepared());
+    let mut outcome = Outcome { candidates, reads_context: true, ..Outcome::default() };
     for (number, prepared) in (0_u32..).zip(snapshot.all_prepared()) {
         let policy: &Policy = prepared.policy.as_ref();
         outcome.add(snapshot, number, cedar.holds_with(&policy.condition(), policy.env()));
@@ -130,6 +133,7 @@ impl Outcome {
                 .collect(),
             errors: errors.collect(),
             candidates: self.candidates,
+            reads_context: self.reads_context,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The nodes of one side, numbered, and those among them that an entity matches.
 
-use std::sync::Arc;
-
 use foldhash::HashMap;
+use smol_str::SmolStr;
 
 use super::filing::{Node, Side};
 use crate::policy::engine::cedar::{Entity, EntityType, Uid};
@@ -23,24 +22,27 @@ struct Named {
     within: Option<NodeNumber>,
 }
 
-/// What is known of one type.
-#[derive(Debug, Clone, Copy)]
-struct Typed {
-    number: TypeNumber,
+/// What scopes say of one type and of the entities of this type.
+#[derive(Debug, Default)]
+struct Kind {
+    /// Where a scope names the type as such.
+    number: Option<TypeNumber>,
     is: Option<NodeNumber>,
+    entities: HashMap<SmolStr, Named>,
 }
 
-/// The nodes of one side.
+/// The nodes of one side. Ids are looked up within their type: to hash the name of a type is to hash all its parts,
+/// and what an entity is in is mostly of few types.
 #[derive(Debug)]
 pub(super) struct Nodes {
     count: NodeNumber,
-    entities: HashMap<Arc<Uid>, Named>,
-    types: HashMap<Arc<EntityType>, Typed>,
+    types: TypeNumber,
+    kinds: HashMap<EntityType, Kind>,
 }
 
 impl Default for Nodes {
     fn default() -> Self {
-        Self { count: ANY + 1, entities: HashMap::default(), types: HashMap::default() }
+        Self { count: ANY + 1, types: 0, kinds: HashMap::default() }
     }
 }
 
@@ -50,12 +52,12 @@ impl Nodes {
         let mut count = self.count;
         let node = match &side.node {
             Node::Any => ANY,
-            Node::Is(of_type) => *self.typed(of_type).is.get_or_insert_with(|| take(&mut count)),
+            Node::Is(of_type) => *self.kind(of_type).is.get_or_insert_with(|| take(&mut count)),
             Node::Eq(uid) => *self.named(uid).eq.get_or_insert_with(|| take(&mut count)),
             Node::In(uid) => *self.named(uid).within.get_or_insert_with(|| take(&mut count)),
         };
         self.count = count;
-        (node, side.of_type.as_ref().map(|of_type| self.typed(of_type).number))
+        (node, side.of_type.as_ref().map(|of_type| self.typed(of_type)))
     }
 
     /// How many nodes there are.
@@ -74,25 +76,38 @@ impl Nodes {
     ) -> Option<TypeNumber> {
         into.clear();
         into.push(ANY);
-        let typed = self.types.get(uid.entity_type());
-        into.extend(typed.and_then(|typed| typed.is));
-        if let Some(named) = self.entities.get(uid) {
+        let kind = self.kinds.get(uid.entity_type());
+        into.extend(kind.and_then(|kind| kind.is));
+        if let Some(named) = kind.and_then(|kind| kind.entities.get(uid.eid().as_ref())) {
             into.extend(named.eq.into_iter().chain(named.within));
         }
-        let above = entity.into_iter().flat_map(Entity::ancestors);
-        into.extend(above.filter_map(|ancestor| self.entities.get(ancestor)?.within));
+        let mut last = (uid.entity_type(), kind);
+        for ancestor in entity.into_iter().flat_map(Entity::ancestors) {
+            if last.0 != ancestor.entity_type() {
+                last = (ancestor.entity_type(), self.kinds.get(ancestor.entity_type()));
+            }
+            let named = last.1.and_then(|kind| kind.entities.get(ancestor.eid().as_ref()));
+            into.extend(named.and_then(|named| named.within));
+        }
         into.sort_unstable();
         into.dedup();
-        typed.map(|typed| typed.number)
+        kind.and_then(|kind| kind.number)
     }
 
-    fn named(&mut self, uid: &Arc<Uid>) -> &mut Named {
-        self.entities.entry(Arc::clone(uid)).or_default()
+    fn named(&mut self, uid: &Uid) -> &mut Named {
+        let id: &str = uid.eid().as_ref();
+        self.kind(uid.entity_type()).entities.entry(id.into()).or_default()
     }
 
-    fn typed(&mut self, of_type: &Arc<EntityType>) -> &mut Typed {
-        let next = u32::try_from(self.types.len()).unwrap_or(u32::MAX);
-        self.types.entry(Arc::clone(of_type)).or_insert(Typed { number: next, is: None })
+    fn kind(&mut self, of_type: &EntityType) -> &mut Kind {
+        self.kinds.entry(of_type.clone()).or_default()
+    }
+
+    fn typed(&mut self, of_type: &EntityType) -> TypeNumber {
+        let next = self.types;
+        let number = *self.kind(of_type).number.get_or_insert(next);
+        self.types = self.types.max(number + 1);
+        number
     }
 }
 

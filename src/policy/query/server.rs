@@ -51,6 +51,22 @@ pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 7] 
 }
 
 impl ServerContext {
+    /// Which attributes are known, one bit each.
+    #[must_use]
+    pub fn known(&self) -> u8 {
+        let Self { now, ip, amr, auth_time, session_id, client_id, origin } = self;
+        let known = [
+            now.is_some(),
+            ip.is_some(),
+            amr.is_some(),
+            auth_time.is_some(),
+            session_id.is_some(),
+            client_id.is_some(),
+            origin.is_some(),
+        ];
+        known.into_iter().fold(0, |bits, is_known| bits << 1 | u8::from(is_known))
+    }
+
     /// One attribute in Cedar's JSON form, if it is known.
     pub(super) fn value(&self, attribute: &str) -> Option<Value> {
         let moment = |at: Millis| extension("datetime", &at.to_string());

@@ -3,7 +3,7 @@
 use std::{cell::Cell, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, jwk};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     base::{DeviceId, MasterKey, SeededEntropy, SessionId, TenantId, UserId},
     tokens::{
-        AccessSubject,
+        AccessSubject, Algorithm, KeyState,
         issue::{claims, sign},
         keys::{Ring, generate},
     },
@@ -28,15 +28,21 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(Algorithm::EdDsa)
+    }
+
+    fn with(algorithm: Algorithm) -> Self {
         let entropy = SeededEntropy::new(7);
         let sealing = MasterKey::new([3; 32]).sealing_key("signing-keys");
-        let row = generate(&sealing, &entropy).unwrap();
+        let row = generate(algorithm, KeyState::Active, NOW, &sealing, &entropy).unwrap();
         let kid = row.kid.clone();
         let settings = TokenSettings {
             issuer: "https://id.example".to_owned(),
             audience: "https://id.example".to_owned(),
             access_ttl: Duration::from_mins(15),
             leeway: Duration::from_secs(5),
+            signing_alg: algorithm,
+            key_life: Duration::from_hours(24 * 90),
         };
         let subject = AccessSubject {
             tenant_id: TenantId::DEFAULT,
@@ -51,7 +57,7 @@ impl Fixture {
             scope: String::new(),
         };
         let claims = serde_json::to_value(claims(subject, &settings, NOW, &entropy).unwrap()).unwrap();
-        Self { ring: Ring::open(&[row], &sealing).unwrap(), kid, settings, claims }
+        Self { ring: Ring::open(&[row], &sealing).0, kid, settings, claims }
     }
 
     fn verify_at(&self, token: &str, now: Millis) -> Result<AccessClaims, Refusal> {
@@ -65,12 +71,12 @@ impl Fixture {
     /// A token that is rightly signed, whatever it says.
     fn signed(&self, header: &Value, payload: &str) -> String {
         let signed = format!("{}.{}", encode(header.to_string()), encode(payload));
-        let signature = self.ring.active().unwrap().sign(signed.as_bytes());
+        let signature = self.ring.active().unwrap().sign(signed.as_bytes()).unwrap();
         format!("{signed}.{}", encode(signature))
     }
 
     fn header(&self) -> Value {
-        json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": self.kid })
+        json!({ "alg": self.settings.signing_alg.name(), "typ": "at+jwt", "kid": self.kid })
     }
 
     fn with_header(&self, name: &str, value: Value) -> String {
@@ -100,7 +106,7 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 fn what_we_sign_we_accept() {
     let fixture = Fixture::new();
     let claims: AccessClaims = serde_json::from_value(fixture.claims.clone()).unwrap();
-    let token = sign(fixture.ring.active().unwrap(), Access::TYP, &claims);
+    let token = sign(fixture.ring.active().unwrap(), Access::TYP, &claims).unwrap();
     assert_eq!(fixture.verify(&token), Ok(claims));
     assert_eq!(fixture.verify(&fixture.with_claim("unknown", json!({ "a": [1] }))).unwrap().ver, 1);
     let many = json!(["https://other.example", "https://id.example"]);
@@ -109,12 +115,20 @@ fn what_we_sign_we_accept() {
 
 #[test]
 fn another_library_agrees() {
-    let fixture = Fixture::new();
+    for (ours, theirs) in [
+        (Algorithm::EdDsa, jsonwebtoken::Algorithm::EdDSA),
+        (Algorithm::Es256, jsonwebtoken::Algorithm::ES256),
+    ] {
+        agrees(&Fixture::with(ours), theirs);
+    }
+}
+
+fn agrees(fixture: &Fixture, algorithm: jsonwebtoken::Algorithm) {
     let set: jwk::JwkSet = serde_json::from_str(&fixture.ring.jwks().json).unwrap();
     let key = set.find(&fixture.kid).unwrap();
     assert_eq!(key.thumbprint(jwk::ThumbprintHash::SHA256).unwrap(), fixture.kid);
     assert!(!fixture.ring.jwks().json.contains("\"d\""));
-    let mut validation = Validation::new(Algorithm::EdDSA);
+    let mut validation = Validation::new(algorithm);
     validation.set_audience(&["https://id.example"]);
     validation.set_issuer(&["https://id.example"]);
     validation.validate_exp = false;
@@ -131,7 +145,7 @@ fn t01_no_spelling_of_none_passes() {
     let fixture = Fixture::new();
     let touched = Cell::new(0);
     for alg in
-        ["none", "None", "NONE", "nOnE", "", " none", "none ", "HS256", "ES256", "RS256", "eddsa", "EdDSA "]
+        ["none", "None", "NONE", "nOnE", "", " none", "none ", "HS256", "es256", "RS256", "eddsa", "EdDSA "]
     {
         let header = json!({ "alg": alg, "typ": "at+jwt", "kid": fixture.kid });
         let signed = fixture.signed(&header, &fixture.claims.to_string());
@@ -155,13 +169,23 @@ fn t02_the_public_key_is_no_shared_secret() {
     let set: Value = serde_json::from_str(&fixture.ring.jwks().json).unwrap();
     let jwk = set["keys"][0].to_string();
     let raw = BASE64_URL_SAFE_NO_PAD.decode(set["keys"][0]["x"].as_str().unwrap()).unwrap();
-    let mut header = Header::new(Algorithm::HS256);
+    let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
     header.typ = Some("at+jwt".to_owned());
     header.kid = Some(fixture.kid.clone());
     for secret in [raw, jwk.into_bytes()] {
         let key = EncodingKey::from_secret(&secret);
         let token = jsonwebtoken::encode(&header, &fixture.claims, &key).unwrap();
         assert_eq!(fixture.verify(&token), Err(Refusal::Invalid("alg")));
+    }
+}
+
+/// RFC 8725 §3.1: the algorithm is the key's, and the header can only agree.
+#[test]
+fn t02_the_header_does_not_choose_the_algorithm() {
+    for (algorithm, other) in [(Algorithm::EdDsa, "ES256"), (Algorithm::Es256, "EdDSA")] {
+        let fixture = Fixture::with(algorithm);
+        assert!(fixture.verify(&fixture.signed(&fixture.header(), &fixture.claims.to_string())).is_ok());
+        assert_eq!(fixture.verify(&fixture.with_header("alg", json!(other))), Err(Refusal::Invalid("alg")));
     }
 }
 
@@ -181,14 +205,14 @@ fn t03_a_kid_is_only_ever_a_name() {
 fn t04_keys_in_the_token_are_not_used() {
     let fixture = Fixture::new();
     let sealing = MasterKey::new([4; 32]).sealing_key("signing-keys");
-    let other = generate(&sealing, &SeededEntropy::new(8)).unwrap();
+    let other = generate(Algorithm::EdDsa, KeyState::Active, NOW, &sealing, &SeededEntropy::new(8)).unwrap();
     let jwk: Value = serde_json::from_str(&other.public_jwk).unwrap();
-    let ring = Ring::open(&[other], &sealing).unwrap();
+    let ring = Ring::open(&[other], &sealing).0;
     for name in ["jwk", "jku", "x5u", "x5c"] {
         let mut header = fixture.header();
         header[name] = jwk.clone();
         let signed = format!("{}.{}", encode(header.to_string()), encode(fixture.claims.to_string()));
-        let token = format!("{signed}.{}", encode(ring.active().unwrap().sign(signed.as_bytes())));
+        let token = format!("{signed}.{}", encode(ring.active().unwrap().sign(signed.as_bytes()).unwrap()));
         assert_eq!(fixture.verify(&token), Err(Refusal::Invalid("signature")));
     }
     let crit = fixture.with_header("crit", json!(["b64"]));
@@ -257,9 +281,17 @@ fn t07_five_seconds_are_forgiven_and_six_are_not() {
 fn a_key_opens_only_in_its_own_row() {
     let sealing = MasterKey::new([3; 32]).sealing_key("signing-keys");
     let entropy = SeededEntropy::new(9);
-    let (mut one, two) = (generate(&sealing, &entropy).unwrap(), generate(&sealing, &entropy).unwrap());
-    one.private_sealed = two.private_sealed;
-    assert!(matches!(Ring::open(&[one], &sealing), Err(TokenError::KeyUnusable { .. })));
+    for algorithm in Algorithm::ALL {
+        let make = || generate(algorithm, KeyState::Active, NOW, &sealing, &entropy).unwrap();
+        let (mut one, two) = (make(), make());
+        let (ring, unusable) = Ring::open(&[one.clone(), two.clone()], &sealing);
+        assert!(ring.get(&one.kid).is_some() && ring.get(&two.kid).is_some() && unusable.is_empty());
+        one.private_sealed = two.private_sealed;
+        let (ring, unusable) = Ring::open(std::slice::from_ref(&one), &sealing);
+        assert_eq!(unusable, [one.kid.clone()]);
+        assert!(ring.get(&one.kid).is_none() && ring.active().is_none());
+        assert_eq!(&*ring.jwks().json, r#"{"keys":[]}"#, "what does not open is not published");
+    }
 }
 
 proptest! {

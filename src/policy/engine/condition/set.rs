@@ -12,7 +12,7 @@ use super::{
 };
 use crate::policy::engine::{
     bare::bare,
-    cedar::{Expr, Policy},
+    cedar::{Expr, ExprKind, Policy, Var},
 };
 
 /// One condition.
@@ -21,6 +21,8 @@ struct Condition {
     tree: Tree,
     /// `true && condition`, without source locations.
     expression: Expr,
+    /// Whether the context has a say in it.
+    reads_context: bool,
 }
 
 /// The conditions of a snapshot, by their numbers.
@@ -44,6 +46,11 @@ impl Conditions {
             Some(Value::Bool(holds)) => Ok(holds),
             _ => cedar.holds(&condition.expression),
         }
+    }
+
+    /// Whether a condition names the context at all.
+    pub(in crate::policy::engine) fn reads_context(&self, number: u32) -> bool {
+        self.0.get(number as usize).is_none_or(|condition| condition.reads_context)
     }
 }
 
@@ -71,7 +78,9 @@ impl ConditionsBuilder {
         let number = *self.numbers.entry(expression).or_insert_with_key(|expression| {
             let expression = bare(expression);
             let tree = read(&expression);
-            self.conditions.push(Condition { tree, expression: Expr::and(Expr::val(true), expression) });
+            let reads_context = reads_context(&expression);
+            let expression = Expr::and(Expr::val(true), expression);
+            self.conditions.push(Condition { tree, expression, reads_context });
             next
         });
         self.places.extend(place.map(|place| (place, number)));
@@ -81,4 +90,8 @@ impl ConditionsBuilder {
     pub(in crate::policy::engine) fn build(self) -> Conditions {
         Conditions(self.conditions)
     }
+}
+
+fn reads_context(expression: &Expr) -> bool {
+    expression.subexpressions().any(|part| matches!(part.expr_kind(), ExprKind::Var(Var::Context)))
 }

@@ -1,15 +1,7 @@
-//! Reading signed tokens (JWS compact serialisation, RFC 7515 §7.1): one function, one order, no panics.
-//!
-//! Pure, and on its own: `tokens` reads what this server issued with it, `enforce` what reaches another
-//! service. There is one signature algorithm, so nothing can be confused with it: no symmetric key, no
-//! `none`.
-//!
-//! INVARIANT: [`verify`] is the only way from a token's text to its claims. It is total: any text is
-//! accepted or refused.
+//! The one way from a token's text to its claims.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -17,38 +9,12 @@ use serde::{
 };
 use serde_json::Value;
 
-/// The one signature algorithm (RFC 8037 §3.1).
-pub const ALGORITHM: &str = "EdDSA";
+use super::{Algorithm, VerifyingKey};
 
 /// Longest token that is looked at, bytes.
 const MAX_BYTES: usize = 8 * 1024;
 /// Longest `kid`.
 const MAX_KID: usize = 64;
-
-/// A public Ed25519 key, parsed once.
-#[derive(Clone)]
-pub struct VerifyingKey(ParsedPublicKey);
-
-impl VerifyingKey {
-    /// The key whose base64url form is `x`, as in a JWK (RFC 8037 §2); `None` when it is not one.
-    #[must_use]
-    pub fn from_base64url(x: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(x).ok().filter(|bytes| bytes.len() == 32)?;
-        ParsedPublicKey::new(&ED25519, bytes).ok().map(Self)
-    }
-
-    /// Whether `signature` is this key's on `message`.
-    #[must_use]
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
-    }
-}
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VerifyingKey")
-    }
-}
 
 /// A kind of token, and what it must say.
 pub trait Kind {
@@ -123,8 +89,8 @@ struct Registered {
 
 /// Verifies a token of kind `K`; `key_of` answers the key of an exact `kid`.
 ///
-/// Length → three parts → header → `alg` → `typ` → `crit` → `kid` → signature → times → `iss` → `aud` →
-/// claims. Whether the session of the token still stands is not asked here.
+/// Length → three parts → header → `alg` → `typ` → `crit` → `kid` → key → signature → times → `iss` →
+/// `aud` → claims. Whether the session of the token still stands is not asked here.
 ///
 /// Errors: [`Refusal`], the first that applies in that order.
 /// Source: RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3.
@@ -142,9 +108,13 @@ pub fn verify<'k, K: Kind>(
         return Err(Refusal::Invalid("not three parts"));
     }
     let header = object(header).ok_or(Refusal::Invalid("header"))?;
-    let kid = check_header::<K>(&header)?;
+    let (algorithm, kid) = check_header::<K>(&header)?;
     // SECURITY: no `jku`, `jwk`, `x5u` or `x5c` is ever read: the caller alone knows keys.
     let key = key_of(kid).ok_or(Refusal::UnknownKey)?;
+    // SECURITY: a key has its algorithm; what the header says can only agree (RFC 8725 §3.1, threat T2).
+    if key.algorithm() != algorithm {
+        return Err(Refusal::Invalid("alg"));
+    }
     let signature =
         BASE64_URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refusal::Invalid("signature encoding"))?;
     if !key.verify(signed.as_bytes(), &signature) {
@@ -165,12 +135,10 @@ pub fn verify<'k, K: Kind>(
     K::Claims::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))
 }
 
-/// Checks all of the header but the key; answers its `kid`.
-fn check_header<K: Kind>(header: &BTreeMap<String, Value>) -> Result<&str, Refusal> {
+/// Checks all of the header but the key; answers its `alg` and `kid`.
+fn check_header<K: Kind>(header: &BTreeMap<String, Value>) -> Result<(Algorithm, &str), Refusal> {
     let text = |name| header.get(name).and_then(Value::as_str);
-    if text("alg") != Some(ALGORITHM) {
-        return Err(Refusal::Invalid("alg"));
-    }
+    let algorithm = text("alg").and_then(Algorithm::named).ok_or(Refusal::Invalid("alg"))?;
     if text("typ") != Some(K::TYP) {
         return Err(Refusal::WrongType);
     }
@@ -182,7 +150,7 @@ fn check_header<K: Kind>(header: &BTreeMap<String, Value>) -> Result<&str, Refus
     if kid.is_empty() || kid.len() > MAX_KID || !kid.bytes().all(plain) {
         return Err(Refusal::Invalid("kid"));
     }
-    Ok(kid)
+    Ok((algorithm, kid))
 }
 
 fn check_times(claims: &Registered, expected: &Expected<'_>) -> Result<(), Refusal> {

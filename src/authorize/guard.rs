@@ -1,0 +1,180 @@
+//! Guarding our own API, on the `system` store.
+//!
+//! Each request asks once or more, mostly what the same caller asked a moment ago. A verdict is a function of the
+//! snapshot, the entities and the query; where no policy that was looked at names the context
+//! ([`Verdict::reads_context`]), one that is held still stands as long as everything else is the same:
+//!
+//! ```text
+//! held for  principal, action, resource, tenant, and which facts of the context are known at all
+//! stands if the policies are the same (digest), the pushed entities are (revision), and what is known of the
+//!           principal is (the very same entities, which identity's cache has just called current)
+//! ```
+//! SECURITY: nothing here has a lifetime of its own. A grant, a revocation, a new version or a pushed entity makes
+//! one of the three differ, and the engine is asked again. Verdicts with errors, and those of a store that verifies
+//! its index, are not held.
+
+use std::{sync::Arc, time::Instant};
+
+use quick_cache::{Equivalent, sync::Cache};
+
+use super::{
+    AuthorizeError, AuthorizeService, Guarded, Permission, Pinned,
+    identity::{Made, Named},
+    service::Decided,
+};
+use crate::{
+    base::{DecisionId, Digest32, TenantId},
+    policy::{EntityTable, Revision, StoreName, Verdict},
+    telemetry::metrics::Outcome,
+};
+
+/// Verdicts that are held.
+const MAX_HELD: usize = 16_384;
+
+/// What is asked, as it is held.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Asked {
+    tenant: TenantId,
+    action: &'static str,
+    known: u8,
+    principal: (String, String),
+    resource: (String, String),
+}
+
+/// What is asked, as it comes. Hashes as [`Asked`] does.
+#[derive(Debug, Clone, Copy, Hash)]
+struct Asking<'a> {
+    tenant: TenantId,
+    action: &'static str,
+    known: u8,
+    principal: (&'a str, &'a str),
+    resource: (&'a str, &'a str),
+}
+
+/// All that a verdict depends on besides what is asked.
+///
+/// INVARIANT: these are the layers of entities that a guard is decided on; another layer is another ground.
+#[derive(Debug, Clone)]
+struct Grounds {
+    policies: Digest32,
+    entities: Option<Revision>,
+    /// Held, not only pointed to, so that its address is nobody else's.
+    principal: Option<Arc<Made>>,
+}
+
+/// What the engine said.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    allow: bool,
+    candidates: u32,
+}
+
+/// Verdicts that stand as long as their grounds do.
+#[derive(Debug)]
+pub struct GuardMemo(Cache<Asked, (Grounds, Said)>);
+
+impl Default for GuardMemo {
+    fn default() -> Self {
+        Self(Cache::new(MAX_HELD))
+    }
+}
+
+impl Equivalent<Asked> for Asking<'_> {
+    fn equivalent(&self, held: &Asked) -> bool {
+        let same = |held: &(String, String), asked: (&str, &str)| held.0 == asked.0 && held.1 == asked.1;
+        (self.tenant, self.action, self.known) == (held.tenant, held.action, held.known)
+            && same(&held.principal, self.principal)
+            && same(&held.resource, self.resource)
+    }
+}
+
+impl Asking<'_> {
+    fn held(self) -> Asked {
+        let owned = |(kind, id): (&str, &str)| (kind.to_owned(), id.to_owned());
+        let Self { tenant, action, known, .. } = self;
+        Asked { tenant, action, known, principal: owned(self.principal), resource: owned(self.resource) }
+    }
+}
+
+impl Grounds {
+    fn are(&self, now: &Self) -> bool {
+        let same = match (&self.principal, &now.principal) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        same && self.policies == now.policies && self.entities == now.entities
+    }
+}
+
+impl AuthorizeService {
+    /// Decides whether our own API may go on, by the `system` store.
+    ///
+    /// Errors: as [`AuthorizeService::pin`] and [`AuthorizeService::check`].
+    /// Source: authorize.md §4.
+    pub async fn guard(&self, tenant: TenantId, guarded: Guarded<'_>) -> Result<Permission, AuthorizeError> {
+        let pinned = self.pin(&StoreName::system()).await?;
+        let started = Instant::now();
+        let said = self.guarded(tenant, &pinned, guarded).await;
+        let store = pinned.store().as_str();
+        let allow = match said {
+            Ok(Said { allow, candidates }) => {
+                self.metrics.decided(store, Outcome::of(allow), started.elapsed(), candidates);
+                allow
+            }
+            // What the schema does not provide for, such as an action for callers of another kind, nobody may.
+            Err(AuthorizeError::Query(problem)) => {
+                self.metrics.undecided(store);
+                tracing::debug!(action = guarded.action, %problem, "own api guarded: not provided for");
+                false
+            }
+            Err(error) => {
+                self.metrics.undecided(store);
+                return Err(error);
+            }
+        };
+        let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
+        tracing::debug!(
+            %decision_id, action = guarded.action, allow, policy_version = pinned.version().0,
+            "own api guarded",
+        );
+        Ok(Permission { allow, decision_id })
+    }
+
+    async fn guarded(
+        &self,
+        tenant: TenantId,
+        pinned: &Pinned,
+        guarded: Guarded<'_>,
+    ) -> Result<Said, AuthorizeError> {
+        let snapshot = &pinned.snapshot;
+        let Guarded { principal, action, resource, server } = guarded;
+        let named = Named::of([principal, resource], snapshot.identity());
+        let identity = self.identity.entities(snapshot, tenant, &named).await?;
+        let verifies = !self.sampling.is_off() || self.policies.live().is_distrusted(pinned.store());
+        let grounds = (!verifies && !identity.are_mixed()).then(|| Grounds {
+            policies: snapshot.digest(),
+            entities: pinned.entities.as_ref().map(EntityTable::revision),
+            principal: identity.one().cloned(),
+        });
+        let asking = Asking { tenant, action, known: server.known(), principal, resource };
+        if let Some(grounds) = &grounds
+            && let Some((held, said)) = self.guards.0.get(&asking)
+            && held.are(grounds)
+        {
+            return Ok(said);
+        }
+        let query = snapshot.query_named(principal, action, resource, server)?;
+        let Decided { verdict, walk, .. } = self.decide_once(pinned, &query, &identity, None, false)?;
+        let verdict = match walk {
+            Some(walk) => self.settle(verdict, walk).await,
+            None => verdict,
+        };
+        let Verdict { allow, candidates, .. } = verdict;
+        let said = Said { allow, candidates };
+        if let Some(grounds) = grounds.filter(|_| !verdict.reads_context && verdict.errors.is_empty()) {
+            self.guards.0.insert(asking.held(), (grounds, said));
+        }
+        Ok(said)
+    }
+}
