@@ -140,9 +140,10 @@ fn readable(mail: &str) -> String {
     if !mail.contains("quoted-printable") {
         return mail.to_owned();
     }
-    let joined = mail.replace("=\n", "");
+    let (headers, body) = mail.split_once("\n\n").unwrap();
+    let joined = body.replace("=\n", "");
     let mut parts = joined.split('=');
-    let mut text = parts.next().unwrap().to_owned();
+    let mut text = format!("{headers}\n\n{}", parts.next().unwrap());
     for part in parts {
         text.push(char::from(u8::from_str_radix(&part[..2], 16).unwrap()));
         text.push_str(&part[2..]);

@@ -97,11 +97,9 @@ both! {
         mailbox.collect(&test).await;
         let mail = link(&test, &mailbox, FORGOT).await;
         for path in [RESET, VERIFY, "/reset-password", "/verify-email"] {
-            for method in [Method::GET, Method::HEAD] {
-                let path = format!("{path}?token={}", mail.token());
-                let reply = test.send(method, &path, None, None).await;
-                assert!(matches!(reply.status.as_u16(), 404 | 405), "{path}: {}", reply.status);
-            }
+            let path = format!("{path}?token={}", mail.token());
+            let reply = test.send(Method::GET, &path, None, None).await;
+            assert!(matches!(reply.status.as_u16(), 404 | 405), "{path}: {}", reply.status);
         }
         reset(&test, mail.token()).await.expect(204);
     }

@@ -1,6 +1,7 @@
 //! Requests and answers of the tag.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{authn::Purpose, http::routes::users::UserBody};
@@ -52,10 +53,11 @@ impl From<LinkPurpose> for Purpose {
 /// A link to make.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"purpose": "reset_password"}))]
 pub(super) struct LinkRequest {
     /// What it is to be good for.
     #[serde(default)]
-    #[schema(inline, example = "reset_password")]
+    #[schema(inline)]
     pub purpose: LinkPurpose,
 }
 
