@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{admin, config, health, keys, policy, user};
+use super::{admin, api_key, config, health, keys, policy, user};
 
 /// A policy-engine-centric authorization server.
 #[derive(Debug, Parser)]
@@ -37,6 +37,9 @@ pub(super) enum Command {
     /// List, lock and unlock users; make links for them
     #[command(subcommand)]
     User(user::Command),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// List, rotate, rewrap and revoke the keys that sign tokens
     #[command(subcommand)]
     Keys(keys::Command),

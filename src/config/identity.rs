@@ -1,4 +1,4 @@
-//! `[tokens]`, `[sessions]`, `[passwords]` and `[registration]`.
+//! `[tokens]`, `[sessions]`, `[passwords]`, `[registration]` and `[api_keys]`.
 
 use super::{Problems, origin::check_origin, section::section};
 use crate::jws::Algorithm;
@@ -70,6 +70,18 @@ section! {
         reveal_duplicates: bool = false,
         /// Whether a new account waits until its address is proven, by the link that is mailed to it.
         verify_email: bool = false,
+    }
+}
+
+section! {
+    /// API keys.
+    struct ApiKeysConfig in "api_keys" {
+        /// The word in `bwk_<word>_…`: 1 to 12 lower-case letters and digits, not `rt`.
+        environment: String = "prod".to_owned(),
+        /// Keys that a user may have at once.
+        max_per_user: u32 = 100,
+        /// Unknown keys that an address may send in a minute before it is told to wait; each node counts by itself.
+        failures_per_minute: u32 = 30,
     }
 }
 
@@ -151,6 +163,18 @@ impl PasswordsConfig {
         if self.max_length < 64 {
             found.add("passwords.max_length", "NIST SP 800-63B-4 asks to take at least 64");
         }
+    }
+}
+
+impl ApiKeysConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let word = &self.environment;
+        if !(1..=12).contains(&word.len()) || !word.bytes().all(fits) || word == "rt" {
+            found.add("api_keys.environment", "must be 1 to 12 lower-case letters and digits, and not `rt`");
+        }
+        found.within("api_keys.max_per_user", u64::from(self.max_per_user), 1..=10_000);
+        found.within("api_keys.failures_per_minute", u64::from(self.failures_per_minute), 1..=100_000);
     }
 }
 

@@ -21,14 +21,21 @@ pub const ACTION: &str = "x-bailiwick-action";
 /// Codes that any operation may answer.
 const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
 /// Codes of every operation that needs a token.
-const AUTHENTICATED: [Code; 7] = [
+const AUTHENTICATED: [Code; 14] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
     Code::TokenRevoked,
     Code::WrongTokenType,
     Code::SessionExpired,
+    Code::ApiKeyInvalid,
+    Code::ApiKeyRevoked,
+    Code::ApiKeyExpired,
+    Code::IpNotAllowed,
     Code::InsufficientPermissions,
+    Code::PolicyViolation,
+    Code::TooManyAttempts,
+    Code::RateLimitExceeded,
 ];
 /// Codes of every operation with a body.
 const WITH_BODY: [Code; 5] = [
@@ -55,6 +62,7 @@ const WITH_BODY: [Code; 5] = [
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
         (name = "sessions", description = "The caller's own sessions"),
+        (name = "api-keys", description = "Keys by which programs call this API"),
         (name = "roles", description = "Roles and who has them"),
         (name = "setup", description = "The first administrator"),
         (name = "keys", description = "Keys that sign and verify our tokens"),
@@ -75,12 +83,17 @@ pub fn document() -> Value {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "`access_token` of a sign-in or refresh",
         });
+        let api_key = json!({
+            "type": "apiKey", "in": "header", "name": "X-API-Key",
+            "description": "`api_key` of `POST /v1/api-keys`; also as `Authorization: ApiKey …` or `Bearer …`",
+        });
         let cookie = json!({
             "type": "apiKey", "in": "cookie", "name": cookies::ACCESS,
             "description": "The same in a cookie, after a sign-in with `?mode=cookie`. What changes something must \
                             come from a page of this host, or of an origin that the configuration names.",
         });
-        components.insert("securitySchemes".to_owned(), json!({ "bearer": bearer, "cookie": cookie }));
+        let schemes = json!({ "bearer": bearer, "cookie": cookie, "api_key": api_key });
+        components.insert("securitySchemes".to_owned(), schemes);
         components.insert("examples".to_owned(), Value::Object(problem_examples()));
     }
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);

@@ -9,7 +9,7 @@ use super::{Credentials, Email, NewUser, Phc, User, UserError, UserStatus, store
 use crate::{
     audit::{self, Actor},
     base::{Clock, Cursor, Entropy, Limit, Page, TenantId, UserId},
-    bus::IdentityNews,
+    bus::{IdentityNews, Subject},
     storage::{Db, Fault, Result, Tx},
     write_tx,
 };
@@ -75,7 +75,7 @@ impl UserService {
     /// Makes a committed change of a user, or of their roles, known to this node and then to the others:
     /// after a transaction with `…_in`, before its outcome is answered.
     pub async fn changed(&self, tenant: TenantId, id: UserId) {
-        self.news.tell(tenant, Some(id)).await;
+        self.news.tell(tenant, Subject::User(id)).await;
     }
 
     /// [`UserService::create`] inside a transaction of the caller's, who calls [`UserService::changed`].

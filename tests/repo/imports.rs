@@ -46,14 +46,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profiles", &[]),
     ("tokens", &["jws"]),
     ("mail", &[]),
-    ("api_keys", &[]),
+    // `roles` because a key has no role that its owner has not.
+    ("api_keys", &["roles"]),
     ("sessions", &["tokens"]),
     ("service_auth", &["tokens"]),
     ("integrations", &[]),
     // `roles` for the role that the first administrator is given.
     ("authn", &["users", "roles", "sessions", "tokens", "mail", "api_keys", "service_auth"]),
     // Identity as entities: who someone is comes from these, what they may do from `policy`.
-    ("authorize", &["policy", "entities", "users", "roles", "sessions", "tokens", "authn"]),
+    ("authorize", &["policy", "entities", "users", "roles", "api_keys", "sessions", "tokens", "authn"]),
     ("gateway", &["authorize", "authn", "policy"]),
     // Translation. `app` is the state that handlers read.
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
@@ -63,16 +64,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app",
-            "audit",
-            "authn",
             "base",
             "config",
             "telemetry",
             "http",
             "policy",
             "storage",
-            "tokens",
             "users",
+            "tokens",
+            "roles",
+            "api_keys",
+            "audit",
+            "authn",
         ],
     ),
     // For other services: it must build without anything else of ours.

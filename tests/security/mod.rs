@@ -3,6 +3,9 @@
 mod t09_enumeration;
 mod t10_hash_storm;
 mod t17_cross_site;
+mod t18_mass_assignment;
+mod t20_api_keys;
+mod t29_revoked_keys;
 mod t33_hash_bombs;
 mod t41_link_poisoning;
 mod t42_links;

@@ -4,6 +4,7 @@
 //! is calling, and it has asked the policy engine before the handler runs.
 
 mod client;
+mod credential;
 mod delivery;
 mod json;
 mod path;

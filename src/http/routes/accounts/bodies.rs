@@ -1,7 +1,6 @@
 //! Requests and answers of the tag.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{authn::Purpose, http::routes::users::UserBody};
