@@ -7,6 +7,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
+use tokio_util::task::TaskTracker;
 
 use crate::{app::TestApp, support::Backend};
 
@@ -52,10 +53,11 @@ impl Mailbox {
         let port = listener.local_addr().unwrap().port();
         let (taken, refusals) = (Arc::<Mutex<Vec<Mail>>>::default(), Arc::<Mutex<Vec<_>>>::default());
         let (kept, refused) = (Arc::clone(&taken), Arc::clone(&refusals));
-        tokio::task::spawn(async move {
+        let (tracker, tasks) = (TaskTracker::new(), TaskTracker::new());
+        tracker.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (kept, refused) = (Arc::clone(&kept), Arc::clone(&refused));
-                tokio::task::spawn(async move { converse(stream, &kept, &refused).await });
+                tasks.spawn(async move { converse(stream, &kept, &refused).await });
             }
         });
         Self { port, taken, refusals }
@@ -67,7 +69,7 @@ impl Mailbox {
             config.mail.smtp_host = Some("127.0.0.1".to_owned());
             config.mail.smtp_port = u32::from(self.port);
             config.mail.smtp_tls = MailTls::None;
-            config.mail.from = "Auth <auth@example.com>".to_owned();
+            "Auth <auth@example.com>".clone_into(&mut config.mail.from);
             config.server.public_url = Some("https://auth.example.com".to_owned());
             change(config);
         })

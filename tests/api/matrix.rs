@@ -140,14 +140,13 @@ impl Stage {
             "resend_verification" | "forgot_password" | "change_own_email" => {
                 json!({"email": "new@example.com"})
             }
-            "make_user_link" => json!({}),
             "authorize" => json!({"action": "view", "resource": view}),
             "publish_policy_version" => {
                 json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
             }
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
-            "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
+            "write_entity_batch" | "put_entity" | "patch_entity" | "make_user_link" => json!({}),
             "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
