@@ -84,6 +84,14 @@ impl AuthnService {
         Ok(is_kept.then_some(device))
     }
 
+    /// The user whom an identifier names, as at a sign-in.
+    ///
+    /// Errors: `Storage`.
+    pub async fn user_of(&self, tenant: TenantId, identifier: &str) -> Result<Option<User>, AuthnError> {
+        let Some(norm) = norm_of(identifier) else { return Ok(None) };
+        Ok(self.parts.users.credentials_of(tenant, &norm).await?.map(|known| known.user))
+    }
+
     /// The limits of the address, and of the identifier from that address (identity.md §2.10).
     async fn admit_login(&self, tenant: TenantId, identifier: &str, login: &Login) -> Result<(), AuthnError> {
         let (parts, now) = (&self.parts, self.parts.clock.now());

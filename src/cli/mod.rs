@@ -20,5 +20,6 @@ mod runtime;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use run::run;
