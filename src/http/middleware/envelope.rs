@@ -1,15 +1,20 @@
 //! The outermost layer: request id, problem bodies, and the one log line and the one count of a request.
 
-use std::{net::SocketAddr, sync::Arc};
-
-use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
-    middleware::Next,
-    response::Response,
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
 };
 
-use super::{headers, record::Record};
+use axum::{
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::Response,
+};
+use tower::{Layer, Service};
+
+use super::{headers, record::Record, stack::Answering};
 use crate::{
     base::RequestId,
     http::{
@@ -23,7 +28,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the envelope of a listener knows.
 #[derive(Debug, Clone)]
-pub(super) struct Envelope {
+pub(super) struct Listener {
     pub(super) app: AppState,
     /// Whether context headers are not believed.
     pub(super) is_public: bool,
@@ -31,33 +36,77 @@ pub(super) struct Envelope {
     pub(super) is_https: bool,
 }
 
-/// Wraps a request: see the module.
-pub(super) async fn envelope(State(of): State<Envelope>, mut request: Request, next: Next) -> Response {
-    let app = &of.app;
-    let trusted = is_from_trusted_peer(app, &request);
-    let id = request_id(app, &request, trusted);
-    request.extensions_mut().insert(RequestTag(Arc::clone(&id)));
-    if of.is_public {
-        headers::strip_context(request.headers_mut());
+/// Wraps requests: see the module.
+#[derive(Debug, Clone)]
+pub(super) struct Envelope<S> {
+    inner: S,
+    of: Arc<Listener>,
+}
+
+/// Puts a service into an [`Envelope`].
+#[derive(Debug, Clone)]
+pub(super) struct EnvelopeLayer(Arc<Listener>);
+
+impl EnvelopeLayer {
+    pub(super) fn new(of: Listener) -> Self {
+        Self(Arc::new(of))
     }
-    let record = Record::begin(&request, &id);
-    #[cfg(feature = "otel")]
-    if trusted {
-        crate::telemetry::continue_trace(record.span(), request.headers());
+}
+
+impl<S> Layer<S> for EnvelopeLayer {
+    type Service = Envelope<S>;
+
+    fn layer(&self, inner: S) -> Envelope<S> {
+        Envelope { inner, of: Arc::clone(&self.0) }
+    }
+}
+
+impl<S> Service<Request> for Envelope<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
     }
 
-    let mut response = record.inside(next.run(request)).await;
+    fn call(&mut self, mut request: Request) -> Answering {
+        let of = Arc::clone(&self.of);
+        let trusted = is_from_trusted_peer(&of.app, &request);
+        let id = request_id(&of.app, &request, trusted);
+        request.extensions_mut().insert(RequestTag(Arc::clone(&id)));
+        if of.is_public {
+            headers::strip_context(request.headers_mut());
+        }
+        let record = Record::begin(&request, &id);
+        #[cfg(feature = "otel")]
+        if trusted {
+            crate::telemetry::continue_trace(record.span(), request.headers());
+        }
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let response = record.inside(answer).await?;
+            Ok(finish(&of, response, record, &id))
+        })
+    }
+}
+
+/// What every answer gets: its problem as a body, security headers, the request's id, its line and its count.
+fn finish(of: &Listener, mut response: Response, record: Record, id: &str) -> Response {
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
         let extra = std::mem::take(response.headers_mut());
-        response = problem.render(record.path(), &id);
+        response = problem.render(record.path(), id);
         keep(response.headers_mut(), extra);
     }
     headers::secure(response.headers_mut(), of.is_https);
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    record.end(app, response.status(), problem.as_ref());
+    record.end(&of.app, response.status(), problem.as_ref());
     response
 }
 

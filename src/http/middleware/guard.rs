@@ -1,16 +1,25 @@
 //! What a handler may not do: panic, and take too long.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::Method,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use tower::{Layer, Service};
 
-use crate::http::{codes::Code, problem::Problem, state::AppState};
+use super::stack::Answering;
+use crate::{
+    config::ServerConfig,
+    http::{codes::Code, problem::Problem},
+};
 
 /// What replaces all entities of a store; it may take its time.
 const LOAD: &str = "/v1/policy-stores/{store}/entities";
@@ -18,19 +27,60 @@ const LOAD: &str = "/v1/policy-stores/{store}/entities";
 /// Answers a bug with a problem, and ends a request that takes longer than `server.request_timeout_secs`; one
 /// that replaces all entities of a store, longer than `server.entities_timeout_secs`. What it had begun in a
 /// transaction is undone when its future is dropped.
-pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let limit = Duration::from_secs(if is_load(&request) {
-        app.config.server.entities_timeout_secs
-    } else {
-        app.config.server.request_timeout_secs
-    });
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let code = match tokio::time::timeout(limit, answer).await {
-        Ok(Ok(response)) => return response,
-        Ok(Err(_panic)) => Code::InternalError, // the panic hook has said what it was
-        Err(_) => Code::RequestDeadline,
-    };
-    Problem::new(code).into_response()
+#[derive(Debug, Clone)]
+pub(super) struct Guard<S> {
+    inner: S,
+    limits: GuardLayer,
+}
+
+/// The limits of a [`Guard`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GuardLayer {
+    usual: Duration,
+    load: Duration,
+}
+
+impl GuardLayer {
+    pub(super) fn new(config: &ServerConfig) -> Self {
+        Self {
+            usual: Duration::from_secs(config.request_timeout_secs),
+            load: Duration::from_secs(config.entities_timeout_secs),
+        }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, limits: *self }
+    }
+}
+
+impl<S> Service<Request> for Guard<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Answering {
+        let limit = if is_load(&request) { self.limits.load } else { self.limits.usual };
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let code = match tokio::time::timeout(limit, answer).await {
+                Ok(Ok(response)) => return response,
+                Ok(Err(_panic)) => Code::InternalError, // the panic hook has said what it was
+                Err(_) => Code::RequestDeadline,
+            };
+            Ok(Problem::new(code).into_response())
+        })
+    }
 }
 
 fn is_load(request: &Request) -> bool {

@@ -1,17 +1,23 @@
 //! The order of the layers; see the module.
 
+use std::{convert::Infallible, pin::Pin};
+
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::from_fn_with_state,
+    response::Response,
 };
+use tower::ServiceBuilder;
 use tower_http::cors::CorsLayer;
 
 use super::{
-    envelope::{self, Envelope},
-    guard,
+    envelope::{EnvelopeLayer, Listener},
+    guard::GuardLayer,
 };
 use crate::http::state::AppState;
+
+/// An answer under way.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// Whose requests a listener takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +30,17 @@ pub(in crate::http) enum Audience {
 
 /// Puts the router behind all of them.
 pub(in crate::http) fn wrap(router: Router<AppState>, app: &AppState, audience: Audience) -> Router {
-    let mut router = router.layer(from_fn_with_state(app.clone(), guard::guard));
-    if let Some(cors) = cors(&app.config.server.cors_origins) {
-        router = router.layer(cors);
-    }
-    let envelope = Envelope {
+    let listener = Listener {
         app: app.clone(),
         is_public: audience == Audience::Public,
         is_https: app.config.public_url().starts_with("https://"),
     };
-    router.layer(from_fn_with_state(envelope, envelope::envelope)).with_state(app.clone())
+    // One layer to the router, which boxes each and copies it for every request.
+    let layers = ServiceBuilder::new()
+        .layer(EnvelopeLayer::new(listener))
+        .option_layer(cors(&app.config.server.cors_origins))
+        .layer(GuardLayer::new(&app.config.server));
+    router.layer(layers).with_state(app.clone())
 }
 
 fn cors(origins: &[String]) -> Option<CorsLayer> {
