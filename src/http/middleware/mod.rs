@@ -8,8 +8,8 @@
 //!    with `Retry-After`.
 //!
 //! Put on the router as one layer of plain services: a router boxes each layer that it is given, and copies it for
-//! every request. The body is read under its
-//! own limit and deadline by the `Json` extractors.
+//! every request. The body is read under its own
+//! limit and deadline by the `Json` extractors.
 
 mod envelope;
 mod guard;
