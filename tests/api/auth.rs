@@ -244,4 +244,16 @@ both! {
         test.whoami(&ann.token).await.expect(200);
         test.refresh(&ann.refresh).await.expect(200);
     }
+
+    async fn a_token_stands_in_a_header_where_the_configuration_says_so(backend: Backend) {
+        let expose = |config: &mut bailiwick::config::Config| config.tokens.expose_header = true;
+        for (shown, test) in [(false, TestApp::spawn(backend).await), (true, TestApp::spawn_with(backend, expose).await)] {
+            let Some(test) = test else { return };
+            test.user("ann").await;
+            let reply = test.try_login("ann@example.com", PASSWORD).await;
+            let header = reply.header("x-access-token").to_owned();
+            let token = reply.expect(200)["access_token"].as_str().unwrap().to_owned();
+            assert_eq!(header, if shown { token } else { String::new() });
+        }
+    }
 }

@@ -13,5 +13,6 @@ mod source;
 mod documents;
 mod imports;
 mod pure;
+mod requirements;
 mod shape;
 mod tables;
