@@ -1,5 +1,6 @@
 //! The threats of the threat model, each with the test that proves its defence, named after its row.
 
+mod histories;
 mod t09_enumeration;
 mod t10_hash_storm;
 mod t17_cross_site;
