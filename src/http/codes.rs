@@ -47,6 +47,7 @@ codes! {
     RefreshFailed            401 "refresh_failed"            "The refresh token is not valid";
     RefreshExpired           401 "refresh_expired"           "The refresh token has expired";
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
+    FingerprintMismatch      401 "fingerprint_mismatch"      "The refresh came from another kind of client; the session is revoked";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
     MfaRequired              401 "mfa_required"              "A second factor is needed";
     MfaInvalid               401 "mfa_invalid"               "The second factor is not proven";
@@ -124,6 +125,7 @@ impl Code {
             | Self::TokenRevoked
             | Self::WrongTokenType
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
+            // RFC 9470 §3.
             Self::StepUpRequired => Some(
                 "Bearer error=\"insufficient_user_authentication\", error_description=\"a more recent sign-in is needed\", max_age=\"300\"",
             ),

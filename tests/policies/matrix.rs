@@ -15,7 +15,7 @@ const ACTORS: [&str; 8] =
     ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 52] = [
+const ROWS: [(&str, &[&str]); 55] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -36,6 +36,9 @@ const ROWS: [(&str, &[&str]); 52] = [
     ("stepUp", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnEmail", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
+    ("listOwnDevices", &["User::\"self\"", "User::\"other\""]),
+    ("updateOwnDevice", &["User::\"self\"", "User::\"other\""]),
+    ("removeOwnDevice", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
     ("createApiKey", &["User::\"self\"", "User::\"other\""]),

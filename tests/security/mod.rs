@@ -14,4 +14,5 @@ mod t44_lockout;
 mod t47_key_rotation;
 mod t48_stolen_database;
 mod t54_stuffing;
+mod t55_device_theft;
 mod t58_step_up;

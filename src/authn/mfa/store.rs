@@ -1,7 +1,7 @@
 //! Tables `totp_factors`, `recovery_codes` and `mfa_steps`.
 
 use crate::{
-    base::{Digest32, Millis, TenantId, UserId},
+    base::{DeviceId, Digest32, Millis, TenantId, UserId},
     storage::{Result, Run},
 };
 
@@ -152,6 +152,8 @@ pub(super) struct Step {
     pub(super) tenant_id: TenantId,
     pub(super) user_id: UserId,
     pub(super) epoch: i64,
+    /// The device that it comes from, if it proved it.
+    pub(super) device_id: Option<DeviceId>,
 }
 
 /// Stores a sign-in that waits, and forgets those, of whatever tenant, whose time is over.
@@ -164,14 +166,15 @@ pub(super) async fn insert_step(
 ) -> Result<()> {
     run.sql("DELETE FROM mfa_steps WHERE expires_at_ms <= $1").bind(now).run().await?;
     run.sql(
-        "INSERT INTO mfa_steps (digest, tenant_id, user_id, epoch, tries, expires_at_ms)
-         VALUES ($1, $2, $3, $4, 0, $5)",
+        "INSERT INTO mfa_steps (digest, tenant_id, user_id, epoch, tries, expires_at_ms, device_id)
+         VALUES ($1, $2, $3, $4, 0, $5, $6)",
     )
     .bind(&digest.as_bytes()[..])
     .bind(step.tenant_id)
     .bind(step.user_id)
     .bind(step.epoch)
     .bind(expires_at)
+    .bind(step.device_id)
     .run()
     .await?;
     Ok(())
@@ -186,7 +189,7 @@ pub(super) async fn try_step(
 ) -> Result<Option<Step>> {
     run.sql(
         "UPDATE mfa_steps SET tries = tries + 1 WHERE digest = $1 AND tries < $2 AND expires_at_ms > $3
-         RETURNING tenant_id, user_id, epoch",
+         RETURNING tenant_id, user_id, epoch, device_id",
     )
     .bind(&digest.as_bytes()[..])
     .bind(most)

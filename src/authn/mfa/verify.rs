@@ -16,7 +16,7 @@ use crate::{
         AuthnError, AuthnService, SignedIn, UserCaller, lockout::Subject, service::BY_PASSWORD,
         throttle::Limit,
     },
-    base::{Digest32, PlainToken, TenantId, UserId},
+    base::{DeviceId, Digest32, PlainToken, TenantId, UserId},
     sessions::{ClientInfo, Ended, Grant, NewSession, SessionError},
     storage::Tx,
     telemetry::metrics::LoginResult,
@@ -71,13 +71,15 @@ impl AuthnService {
         &self,
         tx: &mut Tx,
         user: &User,
+        device_id: Option<DeviceId>,
     ) -> Result<Option<PlainToken>, AuthnError> {
         let factor = store::get(tx, user.tenant_id, user.id).await?;
         if factor.is_none_or(|factor| factor.confirmed_at_ms.is_none()) {
             return Ok(None);
         }
         let (token, now) = (PlainToken::random(&*self.parts.entropy)?, self.parts.clock.now());
-        let step = Step { tenant_id: user.tenant_id, user_id: user.id, epoch: user.token_epoch };
+        let (tenant_id, user_id, epoch) = (user.tenant_id, user.id, user.token_epoch);
+        let step = Step { tenant_id, user_id, epoch, device_id };
         store::insert_step(tx, &token.digest(), step, now, now.plus(STEP_TTL)).await?;
         Ok(Some(token))
     }
@@ -100,8 +102,8 @@ impl AuthnService {
         let (tenant, id) = (step.tenant_id, step.user_id);
         self.prove((tenant, id), &login.proof, request_id).await?;
         let user = parts.users.get(tenant, id).await?.ok_or(AuthnError::MfaInvalid)?;
-        let new =
-            NewSession { epoch: step.epoch, amr: amr_of(Some(&login.proof)), ..self.session_for(&user) };
+        let (epoch, device, amr) = (step.epoch, step.device_id, amr_of(Some(&login.proof)));
+        let new = NewSession { epoch, device, amr, ..self.session_for(&user) };
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
         let grant = write_tx!(parts.db, "authn.mfa_login", |tx| -> Result<Grant, AuthnError> {
@@ -150,7 +152,8 @@ impl AuthnService {
             None if has_factor => return Err(AuthnError::MfaInvalid),
             None => {}
         }
-        let new = NewSession { epoch: caller.claims.ep, amr: amr_of(proof), ..self.session_for(&known.user) };
+        let (epoch, device, amr) = (caller.claims.ep, Some(caller.device_id), amr_of(proof));
+        let new = NewSession { epoch, device, amr, ..self.session_for(&known.user) };
         let actor = Actor { name: &caller.name, request_id };
         let done = write_tx!(parts.db, "authn.step_up", |tx| -> Result<(Ended, Grant), AuthnError> {
             self.pass_lock_in(tx, tenant, &subject).await?;

@@ -22,6 +22,7 @@ CREATE TABLE mfa_steps (
     digest        BLOB    NOT NULL PRIMARY KEY,
     tenant_id     TEXT    NOT NULL,
     user_id       TEXT    NOT NULL,
+    device_id     TEXT,
     epoch         INTEGER NOT NULL,
     tries         INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,

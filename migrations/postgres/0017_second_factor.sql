@@ -22,6 +22,7 @@ CREATE TABLE mfa_steps (
     digest        BYTEA NOT NULL PRIMARY KEY,
     tenant_id     TEXT COLLATE "C" NOT NULL,
     user_id       TEXT COLLATE "C" NOT NULL,
+    device_id     TEXT COLLATE "C",
     epoch         BIGINT NOT NULL,
     tries         BIGINT NOT NULL,
     expires_at_ms BIGINT NOT NULL,
