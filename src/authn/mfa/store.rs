@@ -49,7 +49,7 @@ pub(super) async fn get(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Re
 
 /// Uses a step up, which must be later than the last one used; answers whether it was.
 pub(super) async fn use_step(run: &mut dyn Run, tenant: TenantId, user: UserId, step: i64) -> Result<bool> {
-    let used = run
+    let done = run
         .sql(
             "UPDATE totp_factors SET last_step = $3 WHERE tenant_id = $1 AND user_id = $2 AND last_step < $3",
         )
@@ -58,7 +58,7 @@ pub(super) async fn use_step(run: &mut dyn Run, tenant: TenantId, user: UserId, 
         .bind(step)
         .run()
         .await?;
-    Ok(used == 1)
+    Ok(done == 1)
 }
 
 /// Confirms the factor of a user; answers whether there was one that was not.
@@ -120,7 +120,7 @@ pub(super) async fn use_code(
     digest: &Digest32,
     now: Millis,
 ) -> Result<bool> {
-    let used = run
+    let done = run
         .sql(
             "UPDATE recovery_codes SET used_at_ms = $4
              WHERE tenant_id = $1 AND user_id = $2 AND digest = $3 AND used_at_ms IS NULL",
@@ -131,7 +131,7 @@ pub(super) async fn use_code(
         .bind(now)
         .run()
         .await?;
-    Ok(used == 1)
+    Ok(done == 1)
 }
 
 /// How many recovery codes a user has left.

@@ -103,7 +103,7 @@ impl AuthnService {
         self.prove((tenant, id), &login.proof, request_id).await?;
         let user = parts.users.get(tenant, id).await?.ok_or(AuthnError::MfaInvalid)?;
         let (epoch, device, amr) = (step.epoch, step.device_id, amr_of(Some(&login.proof)));
-        let new = NewSession { epoch, device, amr, ..self.session_for(&user) };
+        let new = NewSession { epoch, amr, device, ..self.session_for(&user) };
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
         let grant = write_tx!(parts.db, "authn.mfa_login", |tx| -> Result<Grant, AuthnError> {
@@ -153,7 +153,7 @@ impl AuthnService {
             None => {}
         }
         let (epoch, device, amr) = (caller.claims.ep, Some(caller.device_id), amr_of(proof));
-        let new = NewSession { epoch, device, amr, ..self.session_for(&known.user) };
+        let new = NewSession { epoch, amr, device, ..self.session_for(&known.user) };
         let actor = Actor { name: &caller.name, request_id };
         let done = write_tx!(parts.db, "authn.step_up", |tx| -> Result<(Ended, Grant), AuthnError> {
             self.pass_lock_in(tx, tenant, &subject).await?;
