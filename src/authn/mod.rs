@@ -17,7 +17,7 @@
 //! - Hashing runs in a bounded pool of threads; when its queue is full the answer is
 //!   [`AuthnError::Overloaded`], at once (threat T10).
 //!
-//! Besides its table this imports `users`, `roles`, `sessions`, `tokens` and `audit`.
+//! Besides its tables this imports `users`, `roles`, `tenants`, `sessions`, `tokens`, `api_keys` and `audit`.
 
 mod account;
 mod anomaly;
@@ -29,6 +29,7 @@ mod known_device;
 mod lockout;
 mod login;
 mod model;
+mod onboarding;
 mod passwords;
 mod rules;
 mod service;
@@ -39,6 +40,7 @@ mod throttle;
 
 pub use error::AuthnError;
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
+pub use onboarding::{NewClient, RegisteredClient};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
 pub use service::{AuthnParts, AuthnService};

@@ -31,7 +31,9 @@ mod tests;
 
 pub use data::DataConfig;
 pub use http::{DocsConfig, ServerConfig};
-pub use identity::{ApiKeysConfig, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig};
+pub use identity::{
+    ApiKeysConfig, PasswordsConfig, RegistrationConfig, SessionsConfig, TenantsConfig, TokensConfig,
+};
 pub use keyring::{KeyringError, RootSecrets, make_data_folder};
 pub use limits::LimitsConfig;
 pub use load::{Loaded, load};

@@ -70,6 +70,26 @@ actions! {
     RevokeOwnSession "revokeOwnSession" Caller;
     /// Ending all of one's own sessions but this one.
     RevokeOtherSessions "revokeOtherSessions" Caller;
+    /// Registering a tenant.
+    RegisterClient "registerClient" Tenant;
+    /// Reading about one's own tenant.
+    ReadClient "readClient" Tenant;
+    /// Reading the settings of one's own tenant.
+    ReadClientSettings "readClientSettings" Tenant;
+    /// Changing the settings of one's own tenant.
+    UpdateClientSettings "updateClientSettings" Tenant;
+    /// Making the tenant's secondary API key.
+    RotateClientKey "rotateClientKey" Tenant;
+    /// Making the tenant's secondary API key the primary one.
+    PromoteClientKey "promoteClientKey" Tenant;
+    /// Listing all tenants.
+    ListTenants "listTenants" Installation;
+    /// Making a tenant.
+    CreateTenant "createTenant" Installation;
+    /// Reading about any tenant.
+    ReadTenant "readTenant" Installation;
+    /// Changing, suspending and resuming any tenant.
+    UpdateTenant "updateTenant" Installation;
     /// Making an API key for oneself.
     CreateApiKey "createApiKey" Caller;
     /// Listing one's own API keys.

@@ -62,6 +62,8 @@ const WITH_BODY: [Code; 5] = [
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
         (name = "sessions", description = "The caller's own sessions"),
+        (name = "client", description = "The caller's own tenant: registration, settings, its primary and secondary key"),
+        (name = "tenants", description = "All tenants of the installation"),
         (name = "api-keys", description = "Keys by which programs call this API"),
         (name = "roles", description = "Roles and who has them"),
         (name = "setup", description = "The first administrator"),

@@ -10,6 +10,7 @@
 mod support;
 
 mod app;
+mod client;
 mod contract;
 mod entities;
 mod forge;

@@ -20,6 +20,7 @@ const OPEN: &[&str] = &[
     "refresh",
     "logout",
     "completeSetup",
+    "registerClient",
     "readPublicDocument",
     "readHealth",
     "readMetrics",

@@ -72,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokens",
             "roles",
             "api_keys",
+            "tenants",
             "audit",
         ],
     ),

@@ -3,6 +3,7 @@
 mod api_keys;
 mod auth;
 mod authorize;
+mod client;
 mod docs;
 mod entities;
 mod health;
@@ -14,6 +15,7 @@ mod roles;
 mod routers;
 mod sessions;
 mod setup;
+mod tenants;
 mod users;
 
 pub(super) use routers::described;

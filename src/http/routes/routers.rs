@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    api_keys, auth, authorize, docs, entities, health, keys, metrics, oauth, policy_stores, roles, sessions,
-    setup, users,
+    api_keys, auth, authorize, client, docs, entities, health, keys, metrics, oauth, policy_stores, roles,
+    sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -23,6 +23,8 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(entities::router())
         .merge(users::router())
         .merge(sessions::router())
+        .merge(client::router())
+        .merge(tenants::router())
         .merge(api_keys::router())
         .merge(roles::router())
         .merge(setup::router())

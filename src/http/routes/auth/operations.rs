@@ -13,7 +13,6 @@ use super::bodies::{
 };
 use crate::{
     authn::{AuthnError, Login, PasswordChange, Registered, Registration},
-    base::TenantId,
     http::{
         actions::{
             Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
@@ -66,6 +65,7 @@ async fn register_user(
     permit: OpenPermit<Register>,
     Json(body): Json<RegisterRequest>,
 ) -> Result<Response> {
+    let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
     let registration = Registration {
         email: field("/email", &body.email)?,
         username: body.username.as_deref().map(|name| field("/username", name)).transpose()?,
@@ -75,12 +75,7 @@ async fn register_user(
     };
     let request_id = permit.actor().request_id;
     Ok(
-        match app
-            .authn
-            .register(TenantId::DEFAULT, &registration, request_id)
-            .await
-            .map_err(password_at("/password"))?
-        {
+        match app.authn.register(tenant, &registration, request_id).await.map_err(password_at("/password"))? {
             Registered::Accepted => {
                 (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response()
             }
@@ -112,6 +107,7 @@ async fn create_login(
     delivery: Delivery,
     Json(body): Json<LoginRequest>,
 ) -> Result<Tokens> {
+    let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
     let device = body.device.unwrap_or_default();
     let login = Login {
         identifier: body.identifier,
@@ -119,7 +115,7 @@ async fn create_login(
         device_token: device.token.or(delivery.device),
         client: permit.client.info((device.name, device.platform)),
     };
-    let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
+    let signed_in = app.authn.login(tenant, &login, permit.actor().request_id).await?;
     Ok(Tokens::new(&app, &signed_in, delivery.mode))
 }
 
