@@ -11,19 +11,20 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::sync::Semaphore;
 
+use super::devices::{host_name, open_bus, open_database, open_kv};
 use crate::{
     api_keys::{ApiKeyParts, ApiKeyService},
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
     base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
-    bus::{self, Bus, IdentityNews},
-    config::{BusKind, Config, RootSecrets},
+    bus::{Bus, IdentityNews},
+    config::{Config, RootSecrets},
     entities::{EntityParts, EntityService},
-    kv::{self, Kv},
+    kv::Kv,
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
-    storage::{Db, Pending, PostgresOptions, SqliteOptions},
+    storage::Db,
     telemetry::metrics::Metrics,
     tenants::{Plans, TenantParts, TenantService},
     tokens::{TokenParts, TokenService, TokenSettings},
@@ -31,8 +32,6 @@ use crate::{
     worker::Worker,
 };
 
-/// Memory that short-lived state may take when there is no Redis, bytes.
-const MEMORY_KV_BYTES: usize = 64 * 1024 * 1024;
 /// How long a readiness check waits for the database.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -270,37 +269,6 @@ impl App {
     }
 }
 
-/// Opens the configured database and brings its schema up to date, or refuses when it may not.
-///
-/// Errors: it cannot be opened, or it lacks migrations and `storage.auto_migrate` is off.
-pub async fn open_database(config: &Config) -> Result<Db> {
-    let db = connect(config).await?;
-    if config.storage.auto_migrate {
-        db.migrate().await?;
-    } else {
-        let Pending(count) = db.pending_migrations().await?;
-        if count > 0 {
-            bail!("the database lacks {count} migrations; run `bailiwick migrate`");
-        }
-    }
-    Ok(db)
-}
-
-/// Opens the configured database as it is.
-///
-/// Errors: it cannot be opened.
-pub async fn connect(config: &Config) -> Result<Db> {
-    let connections = config.storage.connections;
-    if let Some(url) = &config.storage.postgres_url {
-        return Db::postgres(&PostgresOptions { url: url.clone(), connections })
-            .await
-            .context("the Postgres of `storage.postgres_url` cannot be reached");
-    }
-    let path = config.database_path();
-    let options = SqliteOptions { path: path.clone(), readers: connections };
-    Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
-}
-
 async fn start_tokens(
     config: &Config,
     master: &MasterKey,
@@ -388,36 +356,4 @@ fn entity_service(
         entropy: entropy.clone(),
         poll: Duration::from_secs(config.policy.poll_secs),
     })
-}
-
-async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {
-    let Some(url) = &config.redis.url else { return Ok(Kv::memory(clock.clone(), MEMORY_KV_BYTES)) };
-    let timeout = Duration::from_millis(config.redis.timeout_ms);
-    let options = kv::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
-    Kv::redis(&options, clock.clone()).await.context("the Redis of `redis.url` cannot be used")
-}
-
-fn open_bus(config: &Config, db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Bus> {
-    match (config.bus_kind(), &config.redis.url, db) {
-        (BusKind::Local, _, _) => Ok(Bus::local()),
-        (BusKind::Redis, Some(url), _) => {
-            let timeout = Duration::from_millis(config.redis.timeout_ms);
-            let options =
-                bus::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
-            Ok(Bus::redis(&options, clock.clone(), entropy.clone())?)
-        }
-        (BusKind::Postgres, _, Db::Postgres(pool)) => {
-            Ok(Bus::postgres(pool.clone(), clock.clone(), entropy.clone()))
-        }
-        (BusKind::Redis, None, _) => bail!("`redis.bus` is `redis` and `redis.url` is not set"),
-        (BusKind::Postgres, _, Db::Sqlite { .. }) => {
-            bail!("`redis.bus` is `postgres` and the database is not Postgres")
-        }
-    }
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }

@@ -122,7 +122,7 @@ impl Stage {
             }
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
-            "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
+            "write_entity_batch" | "put_entity" | "patch_entity" | "promote_client_key" => json!({}),
             "register_client" => {
                 json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
             }
@@ -130,7 +130,6 @@ impl Stage {
             "update_tenant" => json!({"company_name": "Renamed"}),
             "update_client_settings" => json!({"socket_urls": ["wss://socket.example.com"]}),
             "rotate_client_key" => json!({"replace": true}),
-            "promote_client_key" => json!({}),
             "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,

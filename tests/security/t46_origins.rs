@@ -49,6 +49,7 @@ both! {
             ("http://127.0.0.1:3000", false),
             ("", false),
         ] {
+            test.advance(std::time::Duration::from_secs(1)); // for the rate of the key
             let signed_in = sign_in_from(&test, MAIL, &acme.tenant, "192.0.2.1", Some(origin)).await;
             let request = Request::post("/v1/authorize")
                 .header("content-type", "application/json")

@@ -171,6 +171,7 @@ fn is_socket_url(url: &str) -> bool {
 pub(super) struct RotateRequest {
     /// Whether a secondary key that is there is revoked.
     #[serde(default)]
+    #[schema(example = false)]
     pub replace: bool,
 }
 
