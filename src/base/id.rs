@@ -165,6 +165,10 @@ id_type! {
     AuditId, "aud"
 }
 id_type! {
+    /// One mail that waits to be sent.
+    MailId, "mal"
+}
+id_type! {
     /// One running server process.
     NodeId, "nod"
 }

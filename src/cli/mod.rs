@@ -21,5 +21,6 @@ mod serve;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use run::run;

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod app;
 mod client;
 mod contract;
@@ -28,12 +29,14 @@ mod identity;
 mod journeys;
 mod keys;
 mod logs;
+mod mailbox;
 mod matrix;
 mod metrics;
 mod middleware;
 mod oauth;
 mod passwords;
 mod policy_stores;
+mod recovery;
 mod refresh;
 mod roles;
 #[path = "../security/mod.rs"]

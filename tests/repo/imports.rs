@@ -22,6 +22,7 @@ const DOMAINS: &[&str] = &[
     "integrations",
     "events",
     "audit",
+    "mail",
 ];
 
 /// What a module may import; a domain, besides, the devices and leaves.
@@ -44,13 +45,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("roles", &[]),
     ("profiles", &[]),
     ("tokens", &["jws"]),
+    ("mail", &[]),
     // `roles` because a key has no role that its owner has not.
     ("api_keys", &["roles"]),
     ("sessions", &["tokens"]),
     ("service_auth", &["tokens"]),
     ("integrations", &[]),
     // `roles` for the role that the first administrator is given.
-    ("authn", &["users", "roles", "sessions", "tokens", "api_keys", "service_auth"]),
+    ("authn", &["users", "roles", "sessions", "tokens", "mail", "api_keys", "service_auth"]),
     // Identity as entities: who someone is comes from these, what they may do from `policy`.
     ("authorize", &["policy", "entities", "users", "roles", "api_keys", "sessions", "tokens", "authn"]),
     ("gateway", &["authorize", "authn", "policy"]),
@@ -74,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "api_keys",
             "tenants",
             "audit",
+            "authn",
         ],
     ),
     // For other services: it must build without anything else of ours.

@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    api_keys, auth, authorize, client, docs, entities, health, keys, metrics, oauth, policy_stores, roles,
-    sessions, setup, tenants, users,
+    accounts, api_keys, auth, authorize, client, docs, entities, health, keys, metrics, oauth, policy_stores,
+    roles, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -22,6 +22,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(policy_stores::router())
         .merge(entities::router())
         .merge(users::router())
+        .merge(accounts::router())
         .merge(sessions::router())
         .merge(client::router())
         .merge(tenants::router())
