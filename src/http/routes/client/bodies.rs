@@ -92,24 +92,36 @@ impl From<&Tenant> for TenantBody {
 }
 
 /// From where a tenant may be reached, and who may join it.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SettingsBody {
     /// Whether strangers may sign up into it.
-    #[serde(default)]
     pub open_registration: bool,
-    /// Web origins whose pages may use it, as browsers write them; empty for any.
-    #[serde(default)]
+    /// Web origins whose pages may use it; empty for any.
     #[schema(example = json!(["https://app.acme.example"]))]
     pub allowed_origins: Vec<String>,
-    /// Networks or addresses that it may be used from; empty for any.
-    #[serde(default)]
+    /// Networks that it may be used from; empty for any.
     #[schema(example = json!(["203.0.113.0/24"]))]
     pub ip_allowlist: Vec<String>,
     /// Where its applications listen for socket connections.
-    #[serde(default)]
     #[schema(example = json!(["wss://socket.acme.example/live"]))]
     pub socket_urls: Vec<String>,
+}
+
+/// The settings that a tenant is to have; a list that is left out is empty.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SettingsRequest {
+    /// Whether strangers may sign up into it.
+    pub open_registration: Option<bool>,
+    /// Web origins whose pages may use it, as browsers write them.
+    #[schema(example = json!(["https://app.acme.example"]))]
+    pub allowed_origins: Option<Vec<String>>,
+    /// Networks or addresses that it may be used from.
+    #[schema(example = json!(["203.0.113.0/24"]))]
+    pub ip_allowlist: Option<Vec<String>>,
+    /// Where its applications listen for socket connections.
+    #[schema(example = json!(["wss://socket.acme.example/live"]))]
+    pub socket_urls: Option<Vec<String>>,
 }
 
 impl From<&TenantSettings> for SettingsBody {
@@ -123,26 +135,19 @@ impl From<&TenantSettings> for SettingsBody {
     }
 }
 
-impl SettingsBody {
-    pub(super) fn settings(&self) -> Result<TenantSettings> {
+impl SettingsRequest {
+    pub(super) fn settings(self) -> Result<TenantSettings> {
+        let origins = listed("allowed_origins", self.allowed_origins)?;
+        let networks = listed("ip_allowlist", self.ip_allowlist)?;
+        let socket_urls = listed("socket_urls", self.socket_urls)?;
         let wrong = |name: &str, at: usize, said: String| {
             Problem::new(Code::ValidationFailed).at(format!("/{name}/{at}"), said)
         };
-        for (name, listed) in [
-            ("allowed_origins", &self.allowed_origins),
-            ("ip_allowlist", &self.ip_allowlist),
-            ("socket_urls", &self.socket_urls),
-        ] {
-            if listed.len() > MAX_LISTED {
-                let said = format!("must have at most {MAX_LISTED} entries");
-                return Err(Problem::new(Code::ValidationFailed).at(format!("/{name}"), said));
-            }
-        }
         let origin = |(at, text): (usize, &String)| field(&format!("/allowed_origins/{at}"), text);
         let network = |(at, text): (usize, &String)| {
             parse_network(text).map_err(|said| wrong("ip_allowlist", at, said))
         };
-        if let Some(at) = self.socket_urls.iter().position(|url| !is_socket_url(url)) {
+        if let Some(at) = socket_urls.iter().position(|url| !is_socket_url(url)) {
             return Err(wrong(
                 "socket_urls",
                 at,
@@ -150,12 +155,21 @@ impl SettingsBody {
             ));
         }
         Ok(TenantSettings {
-            open_registration: self.open_registration,
-            allowed_origins: self.allowed_origins.iter().enumerate().map(origin).collect::<Result<_>>()?,
-            ip_allowlist: self.ip_allowlist.iter().enumerate().map(network).collect::<Result<_>>()?,
-            socket_urls: self.socket_urls.clone(),
+            open_registration: self.open_registration.unwrap_or_default(),
+            allowed_origins: origins.iter().enumerate().map(origin).collect::<Result<_>>()?,
+            ip_allowlist: networks.iter().enumerate().map(network).collect::<Result<_>>()?,
+            socket_urls,
         })
     }
+}
+
+fn listed(name: &str, given: Option<Vec<String>>) -> Result<Vec<String>> {
+    let given = given.unwrap_or_default();
+    if given.len() > MAX_LISTED {
+        let said = format!("must have at most {MAX_LISTED} entries");
+        return Err(Problem::new(Code::ValidationFailed).at(format!("/{name}"), said));
+    }
+    Ok(given)
 }
 
 fn is_socket_url(url: &str) -> bool {
@@ -166,13 +180,12 @@ fn is_socket_url(url: &str) -> bool {
 }
 
 /// A new secondary key to make.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RotateRequest {
     /// Whether a secondary key that is there is revoked.
-    #[serde(default)]
     #[schema(example = false)]
-    pub replace: bool,
+    pub replace: Option<bool>,
 }
 
 /// The new secondary key.
@@ -187,13 +200,12 @@ pub(super) struct RotatedBody {
 }
 
 /// What becomes of the old primary key.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PromoteRequest {
     /// For how long it still works, seconds; revoked at once unless given.
-    #[serde(default)]
     #[schema(example = 3600, maximum = 604_800)]
-    pub grace_seconds: u64,
+    pub grace_seconds: Option<u64>,
 }
 
 /// That the secondary key is the primary one.

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{
     ClientRequest, PromoteRequest, PromotedBody, RegisteredBody, RotateRequest, RotatedBody, SettingsBody,
-    TenantBody, tenant_sample,
+    SettingsRequest, TenantBody, tenant_sample,
 };
 use crate::{
     authn::{AuthnService, NewClient},
@@ -120,7 +120,7 @@ async fn read_client_settings(
 ///
 /// Lists count for the next sign-in and the next use of an API key; the policies of the system store enforce them.
 #[utoipa::path(
-    put, path = "/v1/client/settings", tag = "client", request_body = SettingsBody,
+    put, path = "/v1/client/settings", tag = "client", request_body = SettingsRequest,
     responses((status = OK, body = SettingsBody)),
     security(("bearer" = []), ("api_key" = [])),
     extensions(
@@ -131,7 +131,7 @@ async fn read_client_settings(
 async fn update_client_settings(
     app: AppState,
     permit: Permit<UpdateClientSettings>,
-    Json(body): Json<SettingsBody>,
+    Json(body): Json<SettingsRequest>,
 ) -> Result<Json<SettingsBody>> {
     let change = TenantChange { settings: Some(body.settings()?), ..TenantChange::default() };
     let tenant = app.tenants.update(permit.tenant(), &change, permit.actor()).await?;
@@ -159,7 +159,8 @@ async fn rotate_client_key(
 ) -> Result<Json<RotatedBody>> {
     let tenant = own(&app, permit.tenant()).await?;
     let new = AuthnService::tenant_key("secondary", app.tenants.plan(&tenant.plan)?);
-    let made = app.api_keys.rotate(permit.tenant(), &new, body.replace, permit.actor()).await?;
+    let made =
+        app.api_keys.rotate(permit.tenant(), &new, body.replace.unwrap_or_default(), permit.actor()).await?;
     let body = RotatedBody { secondary_key: made.text.expose().to_owned(), key_id: made.key.id.to_string() };
     Ok(Json(body))
 }
@@ -181,11 +182,12 @@ async fn promote_client_key(
     permit: Permit<PromoteClientKey>,
     Json(body): Json<PromoteRequest>,
 ) -> Result<Json<PromotedBody>> {
-    if body.grace_seconds > LONGEST_GRACE_SECS {
+    let grace_secs = body.grace_seconds.unwrap_or_default();
+    if grace_secs > LONGEST_GRACE_SECS {
         let said = format!("must be at most {LONGEST_GRACE_SECS}");
         return Err(Problem::new(Code::ValidationFailed).at("/grace_seconds", said));
     }
-    let grace = Duration::from_secs(body.grace_seconds);
+    let grace = Duration::from_secs(grace_secs);
     let key = app.api_keys.promote(permit.tenant(), grace, permit.actor()).await?;
     Ok(Json(PromotedBody { message: "Key promoted", key_id: key.to_string() }))
 }
