@@ -61,6 +61,7 @@ const WITH_BODY: [Code; 5] = [
         (name = "policy-stores", description = "Versions of policies: publish, activate, roll back"),
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
+        (name = "devices", description = "What the caller signs in from"),
         (name = "sessions", description = "The caller's own sessions"),
         (name = "client", description = "The caller's own tenant: registration, settings, its primary and secondary key"),
         (name = "tenants", description = "All tenants of the installation"),

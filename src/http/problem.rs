@@ -223,6 +223,7 @@ impl Problem {
             Code::RefreshFailed
                 | Code::RefreshExpired
                 | Code::RefreshReused
+                | Code::FingerprintMismatch
                 | Code::SessionExpired
                 | Code::TokenRevoked
         ) {

@@ -24,7 +24,7 @@ const ACTORS: [&str; 9] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 58] = [
+const ROWS: [(&str, &[&str]); 61] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -41,6 +41,9 @@ const ROWS: [(&str, &[&str]); 58] = [
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnEmail", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
+    ("listOwnDevices", &["User::\"self\"", "User::\"other\""]),
+    ("updateOwnDevice", &["User::\"self\"", "User::\"other\""]),
+    ("removeOwnDevice", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
     ("registerClient", &["Tenant::\"t\""]),

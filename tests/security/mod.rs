@@ -15,4 +15,5 @@ mod t46_origins;
 mod t47_key_rotation;
 mod t48_stolen_database;
 mod t54_stuffing;
+mod t55_device_theft;
 mod t58_step_up;

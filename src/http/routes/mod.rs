@@ -5,6 +5,7 @@ mod api_keys;
 mod auth;
 mod authorize;
 mod client;
+mod devices;
 mod docs;
 mod entities;
 mod health;

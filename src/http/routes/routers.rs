@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accounts, api_keys, auth, authorize, client, docs, entities, health, keys, metrics, oauth, policy_stores,
-    roles, sessions, setup, tenants, users,
+    accounts, api_keys, auth, authorize, client, devices, docs, entities, health, keys, metrics, oauth,
+    policy_stores, roles, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -26,6 +26,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(sessions::router())
         .merge(client::router())
         .merge(tenants::router())
+        .merge(devices::router())
         .merge(api_keys::router())
         .merge(roles::router())
         .merge(setup::router())
