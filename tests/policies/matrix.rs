@@ -24,11 +24,12 @@ const ACTORS: [&str; 9] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 61] = [
+const ROWS: [(&str, &[&str]); 65] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
     ("logout", &["Tenant::\"t\""]),
+    ("completeMfaLogin", &["Tenant::\"t\""]),
     ("verifyEmail", &["Tenant::\"t\""]),
     ("resendVerification", &["Tenant::\"t\""]),
     ("forgotPassword", &["Tenant::\"t\""]),
@@ -39,6 +40,9 @@ const ROWS: [(&str, &[&str]); 61] = [
     ("readMetrics", &["Tenant::\"t\""]),
     ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
+    ("readOwnMfa", &["User::\"self\"", "User::\"other\""]),
+    ("changeOwnMfa", &["User::\"self\"", "User::\"other\""]),
+    ("stepUp", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnEmail", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
     ("listOwnDevices", &["User::\"self\"", "User::\"other\""]),
