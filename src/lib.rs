@@ -17,6 +17,7 @@
 //! | [`policy`] | versioned stores of Cedar policies, compiled to snapshots that decide; the heart |
 //! | [`authorize`] | the policy decision point: a question in, a decision out |
 //! | [`authn`] | sign-up, sign-in, who is calling |
+//! | [`tenants`] | who shares the installation, and from where each may be reached |
 //! | [`api_keys`] | how programs say who they are |
 //! | [`sessions`], [`tokens`] | refresh and revocation; access tokens and their keys |
 //! | [`entities`] | what applications push: documents, folders, teams; a hot copy on every node |
@@ -76,6 +77,8 @@ pub mod sessions;
 pub mod storage;
 #[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod tenants;
 #[cfg(feature = "server")]
 pub mod tokens;
 #[cfg(feature = "server")]

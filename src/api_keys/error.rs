@@ -44,6 +44,12 @@ pub enum ApiKeyError {
         /// The most.
         most: u32,
     },
+    /// The tenant has such a key of its own.
+    #[error("there is a secondary API key already")]
+    SlotTaken,
+    /// The tenant has no secondary key that could become the primary one.
+    #[error("there is no secondary API key")]
+    NoSecondary,
     /// The tenant has no such user.
     #[error("there is no such user")]
     OwnerNotFound,

@@ -40,7 +40,6 @@ pub use error::ApiKeyError;
 pub use key::PresentedKey;
 pub use model::{
     ApiKey, Change, CreatedKey, KeyCaller, KeyChange, KeyLimits, KeyName, NewApiKey, Rate, Slot,
-    parse_network,
 };
 pub use scopes::{SCOPE_GROUPS, Scopes, UnknownScope};
 pub use service::{ApiKeyParts, ApiKeyService};

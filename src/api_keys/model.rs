@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Scopes;
 use crate::{
-    base::{ApiKeyId, Millis, PlainToken, TenantId, UserId},
+    base::{ApiKeyId, Millis, PlainToken, TenantId, UserId, lets_in},
     roles::RoleName,
 };
 
@@ -24,6 +24,12 @@ pub struct KeyNameError;
 pub struct KeyName(String);
 
 impl KeyName {
+    /// A name of our own.
+    #[must_use]
+    pub fn known(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -93,27 +99,7 @@ impl KeyLimits {
     /// Whether it may be used from `ip`. An address that is not known is on no list.
     #[must_use]
     pub fn allow_ip(&self, ip: Option<IpAddr>) -> bool {
-        let listed =
-            |ip: IpAddr| self.ip_allowlist.iter().any(|network| network.contains(&ip.to_canonical()));
-        self.ip_allowlist.is_empty() || ip.is_some_and(listed)
-    }
-}
-
-/// Reads a network, or one address. A v4 network that is spelled in v6 is the v4 network.
-///
-/// Errors: what is wrong.
-pub fn parse_network(text: &str) -> Result<IpNet, String> {
-    let wrong = || format!("`{text}` is not a network such as `203.0.113.0/24` or an address");
-    let network =
-        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
-    match network {
-        IpNet::V6(v6) => match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
-            (Some(v4), Some(length)) => {
-                IpNet::new(IpAddr::V4(v4), length).map(|it| it.trunc()).map_err(|_| wrong())
-            }
-            _ => Ok(network.trunc()),
-        },
-        IpNet::V4(_) => Ok(network.trunc()),
+        lets_in(&self.ip_allowlist, ip)
     }
 }
 
@@ -252,6 +238,7 @@ impl fmt::Display for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::parse_network;
 
     #[test]
     fn t23_lists_hold_canonical_addresses() {

@@ -12,6 +12,8 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("policies.write", &["publishPolicyVersion", "activatePolicyVersion", "rollbackPolicyVersion"]),
     ("entities.read", &["readEntities"]),
     ("entities.write", &["writeEntities"]),
+    ("client.read", &["readClient", "readClientSettings"]),
+    ("client.keys", &["rotateClientKey", "promoteClientKey"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];

@@ -176,6 +176,73 @@ impl ApiKeyService {
         Ok(())
     }
 
+    /// Makes one of a tenant's own keys in a transaction of the caller's. Its slot must be free.
+    ///
+    /// Errors: `SlotTaken`, `Storage`, `Entropy`.
+    pub async fn create_in_slot(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        slot: Slot,
+        new: &NewApiKey,
+        actor: Actor<'_>,
+    ) -> Result<CreatedKey, ApiKeyError> {
+        self.insert(tx, (tenant, None), slot, new, &[], actor).await
+    }
+
+    /// Makes the tenant's secondary key; the primary one stays as it is. With `replace` a secondary key that is there
+    /// is revoked, else it is in the way.
+    ///
+    /// Errors: `SlotTaken`, `Storage`, `Entropy`.
+    pub async fn rotate(
+        &self,
+        tenant: TenantId,
+        new: &NewApiKey,
+        replace: bool,
+        actor: Actor<'_>,
+    ) -> Result<CreatedKey, ApiKeyError> {
+        let parts = &self.parts;
+        let made = write_tx!(parts.db, "api_keys.rotate", |tx| -> Result<CreatedKey, ApiKeyError> {
+            if let Some(old) = store::in_slot(tx, tenant, Slot::Secondary).await?.filter(|_| replace) {
+                store::revoke(tx, tenant, old, "replaced", parts.clock.now()).await?;
+            }
+            self.create_in_slot(tx, tenant, Slot::Secondary, new, actor).await
+        })?;
+        parts.news.tell(tenant, Subject::Tenant).await;
+        Ok(made)
+    }
+
+    /// Makes the tenant's secondary key the primary one. The old primary key works for another `grace`, or is revoked.
+    /// There is no moment at which neither works.
+    ///
+    /// Errors: `NoSecondary`, `Storage`, `Entropy`.
+    pub async fn promote(
+        &self,
+        tenant: TenantId,
+        grace: Duration,
+        actor: Actor<'_>,
+    ) -> Result<ApiKeyId, ApiKeyError> {
+        let parts = &self.parts;
+        let promoted = write_tx!(parts.db, "api_keys.promote", |tx| -> Result<ApiKeyId, ApiKeyError> {
+            let now = parts.clock.now();
+            let next = store::in_slot(tx, tenant, Slot::Secondary).await?.ok_or(ApiKeyError::NoSecondary)?;
+            if let Some(old) = store::in_slot(tx, tenant, Slot::Primary).await? {
+                if grace.is_zero() {
+                    store::revoke(tx, tenant, old, "promoted", now).await?;
+                } else {
+                    store::retire(tx, tenant, old, now.plus(grace)).await?;
+                }
+            }
+            store::set_slot(tx, tenant, next, Slot::Primary).await?;
+            let (subject, detail) = (next.to_string(), json!({ "grace_secs": grace.as_secs() }));
+            let entry = actor.does(tenant, "api_key_promoted", &subject, detail);
+            audit::record(tx, now, &*parts.entropy, entry).await?;
+            Ok(next)
+        })?;
+        parts.news.tell(tenant, Subject::Tenant).await;
+        Ok(promoted)
+    }
+
     async fn insert(
         &self,
         tx: &mut Tx,
@@ -206,10 +273,13 @@ impl ApiKeyService {
             last_used_ip: None,
             revoked_at: None,
         };
-        store::insert(tx, tenant, &key, &secret).await.map_err(|error| match error.fault() {
+        let added = store::insert(tx, tenant, &key, &secret).await.map_err(|error| match error.fault() {
             Fault::ForeignKey => ApiKeyError::OwnerNotFound,
             _ => error.into(),
         })?;
+        if !added {
+            return Err(ApiKeyError::SlotTaken);
+        }
         let detail = json!({ "owner": owner, "roles": key.roles, "scopes": key.limits.scopes.to_string() });
         let subject = id.to_string();
         let entry = actor.does(tenant, "api_key_created", &subject, detail);

@@ -236,6 +236,43 @@ pub(super) async fn revoke(
     Ok(revoked == 1)
 }
 
+/// The key in a slot of the tenant's own.
+pub(super) async fn in_slot(run: &mut dyn Run, tenant: TenantId, slot: Slot) -> Result<Option<ApiKeyId>> {
+    let row: Option<(ApiKeyId,)> = run
+        .sql("SELECT id FROM api_keys WHERE tenant_id = $1 AND slot = $2 AND revoked_at_ms IS NULL")
+        .bind(tenant)
+        .bind(slot.as_str())
+        .optional()
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Puts a key into a slot.
+pub(super) async fn set_slot(run: &mut dyn Run, tenant: TenantId, id: ApiKeyId, slot: Slot) -> Result<()> {
+    run.sql("UPDATE api_keys SET slot = $3 WHERE tenant_id = $1 AND id = $2")
+        .bind(tenant)
+        .bind(id)
+        .bind(slot.as_str())
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// Takes a key out of its slot and lets it end at `at`, if it does not end before.
+pub(super) async fn retire(run: &mut dyn Run, tenant: TenantId, id: ApiKeyId, at: Millis) -> Result<()> {
+    run.sql(
+        "UPDATE api_keys SET slot = 'none',
+             expires_at_ms = CASE WHEN expires_at_ms < $3 THEN expires_at_ms ELSE $3 END
+         WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(at)
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// Notes when and from where a key was used, unless a later use is noted.
 pub(super) async fn used(
     run: &mut dyn Run,

@@ -27,6 +27,7 @@ use crate::{
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::Db,
     telemetry::metrics::Metrics,
+    tenants::{Plans, TenantParts, TenantService},
     tokens::{TokenParts, TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
@@ -73,6 +74,8 @@ pub struct App {
     pub users: UserService,
     /// Roles and bindings.
     pub roles: RoleService,
+    /// Tenants.
+    pub tenants: Arc<TenantService>,
     /// API keys.
     pub api_keys: Arc<ApiKeyService>,
     /// Access tokens and signing keys.
@@ -135,6 +138,8 @@ impl App {
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
+        let tenants = Arc::new(tenant_service(&config, &db, news(), &clock, &entropy));
+        let api_keys = Arc::new(api_key_service(&config, &db, &roles, news(), &clock, &entropy));
         let smtp = Smtp::new(&config.mail).context("the mail server cannot be used")?;
         let mail = Arc::new(MailService::new(db.clone(), smtp, clock.clone(), entropy.clone()));
         let authn = AuthnParts {
@@ -143,6 +148,8 @@ impl App {
             users: users.clone(),
             roles: roles.clone(),
             sessions: sessions.clone(),
+            tenants: tenants.clone(),
+            api_keys: api_keys.clone(),
             tokens: tokens.clone(),
             passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
             rules: PasswordRules::new(&config.passwords),
@@ -155,15 +162,6 @@ impl App {
             entropy: entropy.clone(),
         };
         let authn = Arc::new(AuthnService::new(authn, &secrets.master));
-
-        let api_keys = Arc::new(ApiKeyService::new(ApiKeyParts {
-            db: db.clone(),
-            roles: roles.clone(),
-            news: news(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            config: config.api_keys.clone(),
-        }));
 
         let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
@@ -178,8 +176,11 @@ impl App {
         }
         let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
-        let identity =
-            IdentityCache::new((users.clone(), roles.clone(), api_keys.clone()), news(), clock.clone());
+        let identity = IdentityCache::new(
+            (users.clone(), roles.clone(), api_keys.clone(), tenants.clone()),
+            news(),
+            clock.clone(),
+        );
         let authorize = AuthorizeService {
             policies: policies.clone(),
             entities: entities.clone(),
@@ -208,6 +209,7 @@ impl App {
             authorize,
             users,
             roles,
+            tenants,
             api_keys,
             tokens,
             sessions,
@@ -324,6 +326,40 @@ fn session_service(
         salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
     };
     Ok(SessionService::new(parts, &secrets.master))
+}
+
+fn tenant_service(
+    config: &Config,
+    db: &Db,
+    news: Arc<IdentityNews>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> TenantService {
+    TenantService::new(TenantParts {
+        db: db.clone(),
+        news,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        plans: Plans::new(&config.tenants.plans),
+    })
+}
+
+fn api_key_service(
+    config: &Config,
+    db: &Db,
+    roles: &RoleService,
+    news: Arc<IdentityNews>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> ApiKeyService {
+    ApiKeyService::new(ApiKeyParts {
+        db: db.clone(),
+        roles: roles.clone(),
+        news,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        config: config.api_keys.clone(),
+    })
 }
 
 fn entity_service(

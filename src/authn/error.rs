@@ -2,12 +2,14 @@
 
 use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
+    api_keys::ApiKeyError,
     audit::AuditError,
     base::{EntropyError, Millis, PlainToken},
     mail::MailError,
     roles::RoleError,
     sessions::SessionError,
     storage::{Retryable, StorageError},
+    tenants::TenantError,
     tokens::TokenError,
     users::UserError,
 };
@@ -87,6 +89,12 @@ pub enum AuthnError {
     /// The session or refresh token is not accepted.
     #[error(transparent)]
     Session(SessionError),
+    /// A tenant could not be made or changed.
+    #[error(transparent)]
+    Tenant(TenantError),
+    /// An API key could not be made.
+    #[error(transparent)]
+    ApiKey(ApiKeyError),
     /// A role could not be granted.
     #[error(transparent)]
     Role(RoleError),
@@ -124,6 +132,8 @@ macro_rules! lift {
 lift!(TokenError, Token);
 lift!(SessionError, Session);
 lift!(RoleError, Role);
+lift!(TenantError, Tenant);
+lift!(ApiKeyError, ApiKey);
 
 impl From<AuditError> for AuthnError {
     fn from(error: AuditError) -> Self {

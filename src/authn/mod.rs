@@ -19,7 +19,7 @@
 //! - Hashing runs in a bounded pool of threads; when its queue is full the answer is
 //!   [`AuthnError::Overloaded`], at once (threat T10).
 //!
-//! Besides its tables this imports `users`, `roles`, `sessions`, `tokens`, `mail` and `audit`.
+//! Besides its tables this imports `users`, `roles`, `tenants`, `sessions`, `tokens`, `api_keys`, `mail` and `audit`.
 
 mod account;
 mod administration;
@@ -34,6 +34,7 @@ mod lockout;
 mod login;
 mod mfa;
 mod model;
+mod onboarding;
 mod passwords;
 mod post;
 mod recovery;
@@ -48,6 +49,7 @@ pub use error::AuthnError;
 pub use links::{Link, Purpose, PurposeError};
 pub use mfa::{Enrolment, MfaLogin, Proof, SecondFactor, StepUp};
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
+pub use onboarding::{NewClient, RegisteredClient};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
 pub use service::{AuthnParts, AuthnService};

@@ -11,6 +11,7 @@ use super::{
     throttle::{Limit, Throttle, network_of},
 };
 use crate::{
+    api_keys::ApiKeyService,
     audit::Actor,
     base::{Clock, Entropy, MacKey, MasterKey, Millis, SealingKey, TenantId},
     config::{LimitsConfig, RegistrationConfig},
@@ -20,6 +21,7 @@ use crate::{
     sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionService},
     storage::Db,
     telemetry::metrics::Metrics,
+    tenants::{TenantService, TenantStatus},
     tokens::{AccessSubject, AccessToken, TokenService},
     users::{NewUser, User, UserService, UserStatus, Username},
     write_tx,
@@ -43,6 +45,10 @@ pub struct AuthnParts {
     pub roles: RoleService,
     /// Their sessions.
     pub sessions: Arc<SessionService>,
+    /// Whom they belong to.
+    pub tenants: Arc<TenantService>,
+    /// Keys of programs.
+    pub api_keys: Arc<ApiKeyService>,
     /// Their tokens.
     pub tokens: Arc<TokenService>,
     /// The hashing pool.
@@ -99,7 +105,12 @@ impl AuthnService {
         request_id: Option<&str>,
     ) -> Result<Registered, AuthnError> {
         let parts = &self.parts;
-        if !parts.registration.enabled {
+        let is_open = match parts.tenants.get(tenant).await? {
+            Some(_) if tenant == TenantId::DEFAULT => parts.registration.enabled,
+            Some(tenant) => tenant.settings.open_registration && tenant.status == TenantStatus::Active,
+            None => false,
+        };
+        if !is_open {
             return Err(AuthnError::RegistrationClosed);
         }
         if let Some(network) = registration.ip.map(network_of) {

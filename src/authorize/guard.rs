@@ -36,7 +36,7 @@ const MAX_HELD: usize = 16_384;
 struct Asked {
     tenant: TenantId,
     action: &'static str,
-    known: u8,
+    known: u16,
     principal: (String, String),
     resource: (String, String),
 }
@@ -46,7 +46,7 @@ struct Asked {
 struct Asking<'a> {
     tenant: TenantId,
     action: &'static str,
-    known: u8,
+    known: u16,
     principal: (&'a str, &'a str),
     resource: (&'a str, &'a str),
 }

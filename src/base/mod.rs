@@ -8,6 +8,7 @@ mod base62;
 mod clock;
 mod id;
 mod mac;
+mod network;
 mod page;
 mod random;
 mod seal;
@@ -20,6 +21,7 @@ pub use id::{
     TenantId, UserId,
 };
 pub use mac::MacKey;
+pub use network::{lets_in, parse_network};
 pub use page::{Cursor, CursorError, Limit, Page};
 pub use random::{Entropy, EntropyError, OsEntropy, SeededEntropy};
 pub use seal::{SealError, SealingKey};

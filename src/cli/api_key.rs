@@ -8,10 +8,10 @@ use ipnet::IpNet;
 
 use super::{args::Global, output, run::Outcome, runtime::block_on};
 use crate::{
-    api_keys::{ApiKey, KeyLimits, KeyName, NewApiKey, Scopes, parse_network},
+    api_keys::{ApiKey, KeyLimits, KeyName, NewApiKey, Scopes},
     app::{App, Overrides},
     audit::Actor,
-    base::{ApiKeyId, Cursor, Limit, TenantId, UserId},
+    base::{ApiKeyId, Cursor, Limit, TenantId, UserId, parse_network},
     roles::RoleName,
     users::Email,
 };

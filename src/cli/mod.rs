@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod runtime;
 mod serve;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod user;

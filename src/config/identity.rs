@@ -1,4 +1,4 @@
-//! `[tokens]`, `[sessions]`, `[passwords]`, `[registration]` and `[api_keys]`.
+//! `[tokens]`, `[sessions]`, `[passwords]`, `[registration]`, `[tenants]` and `[api_keys]`.
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,17 @@ section! {
 }
 
 section! {
+    /// Tenants: companies that share the installation, each with its own users, roles and keys.
+    struct TenantsConfig in "tenants" {
+        /// Whether strangers may register a tenant (`POST /v1/client/register`).
+        self_registration: bool = false,
+        /// What tenants can book, as `name=rate`: requests a second of each of the tenant's own API keys, 0 for no
+        /// limit.
+        plans: Vec<String> = ["free=10", "pro=100", "enterprise=0"].map(str::to_owned).to_vec(),
+    }
+}
+
+section! {
     /// API keys.
     struct ApiKeysConfig in "api_keys" {
         /// The word in `bwk_<word>_…`: 1 to 12 lower-case letters and digits, not `rt`.
@@ -183,6 +194,23 @@ impl PasswordsConfig {
         }
         if self.max_length < 64 {
             found.add("passwords.max_length", "NIST SP 800-63B-4 asks to take at least 64");
+        }
+    }
+}
+
+impl TenantsConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        let is_plan = |text: &String| {
+            text.split_once('=').is_some_and(|(name, rate)| {
+                let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+                (1..=32).contains(&name.len()) && name.bytes().all(fits) && rate.parse::<u32>().is_ok()
+            })
+        };
+        if let Some(wrong) = self.plans.iter().find(|text| !is_plan(text)) {
+            found.add("tenants.plans", format!("`{wrong}` is not a name and a rate, such as `pro=100`"));
+        }
+        if self.plans.is_empty() {
+            found.add("tenants.plans", "must not be empty");
         }
     }
 }

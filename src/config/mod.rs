@@ -33,7 +33,8 @@ mod tests;
 pub use data::DataConfig;
 pub use http::{DocsConfig, ServerConfig};
 pub use identity::{
-    ApiKeysConfig, FingerprintPolicy, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig,
+    ApiKeysConfig, FingerprintPolicy, PasswordsConfig, RegistrationConfig, SessionsConfig, TenantsConfig,
+    TokensConfig,
 };
 pub use keyring::{KeyringError, RootSecrets, make_data_folder};
 pub use limits::LimitsConfig;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, MailConfig,
     PasswordsConfig, PolicyConfig, Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig,
-    Section, ServerConfig, SessionsConfig, StorageConfig, TokensConfig,
+    Section, ServerConfig, SessionsConfig, StorageConfig, TenantsConfig, TokensConfig,
 };
 
 /// Everything that can be set.
@@ -34,6 +34,8 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// Sign-up.
     pub registration: RegistrationConfig,
+    /// Tenants.
+    pub tenants: TenantsConfig,
     /// API keys.
     pub api_keys: ApiKeysConfig,
     /// How often strangers may try.
@@ -59,6 +61,7 @@ impl Config {
         SessionsConfig::SECTION,
         PasswordsConfig::SECTION,
         RegistrationConfig::SECTION,
+        TenantsConfig::SECTION,
         ApiKeysConfig::SECTION,
         LimitsConfig::SECTION,
         MailConfig::SECTION,
@@ -89,6 +92,7 @@ impl Config {
         self.tokens.check(&mut found);
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
+        self.tenants.check(&mut found);
         self.api_keys.check(&mut found);
         self.limits.check(&mut found);
         self.mail.check(&mut found);

@@ -94,6 +94,26 @@ actions! {
     UpdateOwnDevice "updateOwnDevice" Caller;
     /// Removing one of one's own devices.
     RemoveOwnDevice "removeOwnDevice" Caller;
+    /// Registering a tenant.
+    RegisterClient "registerClient" Tenant;
+    /// Reading about one's own tenant.
+    ReadClient "readClient" Tenant;
+    /// Reading the settings of one's own tenant.
+    ReadClientSettings "readClientSettings" Tenant;
+    /// Changing the settings of one's own tenant.
+    UpdateClientSettings "updateClientSettings" Tenant;
+    /// Making the tenant's secondary API key.
+    RotateClientKey "rotateClientKey" Tenant;
+    /// Making the tenant's secondary API key the primary one.
+    PromoteClientKey "promoteClientKey" Tenant;
+    /// Listing all tenants.
+    ListTenants "listTenants" Installation;
+    /// Making a tenant.
+    CreateTenant "createTenant" Installation;
+    /// Reading about any tenant.
+    ReadTenant "readTenant" Installation;
+    /// Changing, suspending and resuming any tenant.
+    UpdateTenant "updateTenant" Installation;
     /// Making an API key for oneself.
     CreateApiKey "createApiKey" Caller;
     /// Listing one's own API keys.

@@ -78,6 +78,7 @@ codes! {
     UnsupportedMediaType     415 "unsupported_media_type"    "The body must be application/json";
     ValidationFailed         422 "validation_failed"         "The request has wrong or missing fields";
     PasswordTooWeak          422 "password_too_weak"         "The password does not meet the rules";
+    UnknownPlan              422 "unknown_plan"              "There is no such plan";
     UnknownRole              422 "unknown_role"              "The role to assign does not exist";
     UnknownPolicyStore       422 "unknown_policy_store"      "There is no such policy store";
     UnknownAction            422 "unknown_action"            "The schema has no such action";

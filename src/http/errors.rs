@@ -12,6 +12,7 @@ use crate::{
     roles::RoleError,
     sessions::SessionError,
     storage::{Fault, StorageError},
+    tenants::TenantError,
     tokens::TokenError,
     users::UserError,
 };
@@ -98,6 +99,8 @@ impl From<AuthnError> for Problem {
             AuthnError::UserGone => Self::new(Code::TokenRevoked),
             AuthnError::Token(error) => error.into(),
             AuthnError::Session(error) => error.into(),
+            AuthnError::Tenant(error) => error.into(),
+            AuthnError::ApiKey(error) => error.into(),
             AuthnError::Role(error) => error.into(),
             AuthnError::Storage(error) => error.into(),
             AuthnError::Entropy(error) => error.into(),
@@ -117,6 +120,18 @@ pub(super) fn password_problem(problem: PasswordProblem) -> Problem {
     Problem::new(code).detail(problem.to_string())
 }
 
+impl From<TenantError> for Problem {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::NotFound => Self::new(Code::NotFound),
+            TenantError::UnknownPlan(_) => Self::new(Code::UnknownPlan).at("/plan", error.to_string()),
+            TenantError::OwnTenant => Self::new(Code::Conflict).detail(error.to_string()),
+            TenantError::Storage(error) => error.into(),
+            TenantError::Entropy(error) => error.into(),
+        }
+    }
+}
+
 impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Self {
         match error {
@@ -127,6 +142,9 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::TooFast { wait } => Self::new(Code::RateLimitExceeded).retry_after(wait),
             ApiKeyError::TooManyFailures { wait } => Self::new(Code::TooManyAttempts).retry_after(wait),
             ApiKeyError::NotFound => Self::new(Code::NotFound),
+            ApiKeyError::SlotTaken | ApiKeyError::NoSecondary => {
+                Self::new(Code::Conflict).detail(error.to_string())
+            }
             ApiKeyError::LimitReached { .. } => Self::new(Code::KeyLimitReached).detail(error.to_string()),
             ApiKeyError::OwnerNotFound => Self::new(Code::NotFound).detail(error.to_string()),
             ApiKeyError::UnknownRole(_) => Self::new(Code::UnknownRole).at("/roles", error.to_string()),

@@ -63,6 +63,8 @@ const WITH_BODY: [Code; 5] = [
         (name = "users", description = "The caller's own account"),
         (name = "devices", description = "What the caller signs in from"),
         (name = "sessions", description = "The caller's own sessions"),
+        (name = "client", description = "The caller's own tenant: registration, settings, its primary and secondary key"),
+        (name = "tenants", description = "All tenants of the installation"),
         (name = "api-keys", description = "Keys by which programs call this API"),
         (name = "roles", description = "Roles and who has them"),
         (name = "setup", description = "The first administrator"),

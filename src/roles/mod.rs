@@ -17,5 +17,7 @@ mod store;
 
 pub use error::RoleError;
 pub use hierarchy::Hierarchy;
-pub use model::{Binding, Granted, NewRole, Role, RoleName, RoleNameError, SUPER_ADMIN};
+pub use model::{
+    Binding, Granted, NewRole, RESERVED, Role, RoleName, RoleNameError, SUPER_ADMIN, TENANT_ADMIN,
+};
 pub use service::RoleService;

@@ -7,6 +7,13 @@ use crate::base::{Millis, RoleBindingId, TenantId, UserId};
 /// The role that may do everything, and grant it.
 pub const SUPER_ADMIN: &str = "super_admin";
 
+/// The role that manages a tenant other than the installation's own.
+pub const TENANT_ADMIN: &str = "tenant_admin";
+
+/// Names of roles that come with the program. Policies of the system store name them, so in no tenant can anyone make
+/// another role of such a name.
+pub const RESERVED: [&str; 5] = ["user", "manager", "admin", SUPER_ADMIN, TENANT_ADMIN];
+
 /// A text that is no role name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a role name has 1 to 64 characters: a lower-case letter, then those, digits, `_` and `-`")]

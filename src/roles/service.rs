@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    Binding, Granted, Hierarchy, NewRole, Role, RoleError, RoleName, SUPER_ADMIN, hierarchy::MAX_DEPTH, store,
+    Binding, Granted, Hierarchy, NewRole, RESERVED, Role, RoleError, RoleName, SUPER_ADMIN, TENANT_ADMIN,
+    hierarchy::MAX_DEPTH, store,
 };
 use crate::{
     audit::{self, Actor},
@@ -51,6 +52,9 @@ impl RoleService {
     /// `Entropy`.
     pub async fn create(&self, tenant: TenantId, new: &NewRole, actor: Actor<'_>) -> Result<Role, RoleError> {
         let name = new.name.as_str();
+        if RESERVED.contains(&name) {
+            return Err(RoleError::Exists);
+        }
         if new.inherits.as_ref() == Some(&new.name) {
             return Err(RoleError::Cycle);
         }
@@ -75,6 +79,16 @@ impl RoleService {
         })?;
         self.news.tell(tenant, Subject::Tenant).await;
         Ok(made)
+    }
+
+    /// Makes the roles of a new tenant, in the transaction that makes the tenant: `user`, and `tenant_admin`, which is
+    /// more than that.
+    ///
+    /// Errors: the database failed.
+    pub async fn seed_in(&self, tx: &mut Tx, tenant: TenantId) -> Result<()> {
+        let now = self.clock.now();
+        store::seed(tx, tenant, "user", "signs in and asks about itself", None, now).await?;
+        store::seed(tx, tenant, TENANT_ADMIN, "manages the tenant", Some("user"), now).await
     }
 
     /// Removes a role that nobody has and none inherits, with its audit record.

@@ -48,6 +48,30 @@ pub(super) async fn insert(run: &mut dyn Run, tenant: TenantId, new: &NewRole, n
     Ok(added == 1)
 }
 
+/// Adds a built-in role.
+pub(super) async fn seed(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    name: &str,
+    description: &str,
+    inherits: Option<&str>,
+    now: Millis,
+) -> Result<()> {
+    run.sql(
+        "INSERT INTO roles (tenant_id, name, description, inherits, builtin, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tenant)
+    .bind(name)
+    .bind(description)
+    .bind(inherits)
+    .bind(true)
+    .bind(now)
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// Removes a role that is not built in; answers whether it was there.
 pub(super) async fn remove(run: &mut dyn Run, tenant: TenantId, name: &str) -> Result<bool> {
     let removed = run

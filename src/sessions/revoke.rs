@@ -104,6 +104,27 @@ impl SessionService {
         Ok(Ended { sessions, user: Some((user, epoch)) })
     }
 
+    /// Ends every session of a tenant, with one audit record. The caller announces the answer once `tx` has committed.
+    ///
+    /// Errors: `Storage`, `Entropy`.
+    pub async fn revoke_tenant_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        reason: &str,
+        actor: Actor<'_>,
+    ) -> Result<Ended, SessionError> {
+        let now = self.clock.now();
+        let sessions = store::revoke_tenant(tx, tenant, reason, now).await?;
+        for (id, ..) in &sessions {
+            store::add_news(tx, "session", &id.to_string(), 0, now).await?;
+        }
+        let (subject, detail) = (tenant.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
+        let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
+        audit::record(tx, now, &*self.entropy, entry).await?;
+        Ok(Ended { sessions, user: None })
+    }
+
     /// Makes a committed end known: to this node's memory first, then to the hot copies and other nodes.
     /// What fails here is made good by every node's poll: no error.
     pub async fn announce(&self, ended: &Ended) {

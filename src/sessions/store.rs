@@ -277,6 +277,25 @@ pub(super) async fn revoke_all(
     .await
 }
 
+/// Revokes all sessions of a tenant; answers them with their users and devices.
+pub(super) async fn revoke_tenant(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    reason: &str,
+    now: Millis,
+) -> Result<Vec<(SessionId, UserId, DeviceId)>> {
+    run.sql(
+        "UPDATE sessions SET revoked_at_ms = $2, revoke_reason = $3, grace_blob = NULL
+         WHERE tenant_id = $1 AND revoked_at_ms IS NULL
+         RETURNING id, user_id, device_id",
+    )
+    .bind(tenant)
+    .bind(now)
+    .bind(reason)
+    .all()
+    .await
+}
+
 /// One piece of news.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(super) struct NewsRow {

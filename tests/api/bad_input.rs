@@ -58,6 +58,7 @@ fn path_of(operation: &Operation) -> String {
         ("{type}", "Team"),
         ("{id}", "t"),
         ("{name}", "auditor"),
+        ("{tenant_id}", "ten_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{key_id}", "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{binding_id}", "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{user_id}", "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),

@@ -11,6 +11,7 @@ mod support;
 
 mod accounts;
 mod app;
+mod client;
 mod contract;
 mod entities;
 mod forge;

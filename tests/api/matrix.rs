@@ -39,7 +39,7 @@ struct Stage {
 
 impl Stage {
     async fn new(backend: Backend, who: &str) -> Option<Self> {
-        let test = TestApp::spawn(backend).await?;
+        let test = TestApp::spawn_with(backend, |config| config.tenants.self_registration = true).await?;
         let root = test.administrator().await;
         let caller = match who {
             "anonymous" => None,
@@ -109,6 +109,7 @@ impl Stage {
             .replace("{type}", "Team")
             .replace("{id}", "t")
             .replace("{name}", "spare")
+            .replace("{tenant_id}", "ten_00000000000070008000000000000001")
             .replace("{key_id}", &self.api_key)
             .replace("{binding_id}", &self.binding)
             .replace("{boss_id}", &self.boss.id)
@@ -149,7 +150,15 @@ impl Stage {
             }
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
-            "write_entity_batch" | "put_entity" | "patch_entity" | "make_user_link" => json!({}),
+            "write_entity_batch" | "put_entity" | "patch_entity" | "promote_client_key"
+            | "make_user_link" => json!({}),
+            "register_client" => {
+                json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
+            }
+            "create_tenant" => json!({"company_name": "Made", "plan": "free"}),
+            "update_tenant" => json!({"company_name": "Renamed"}),
+            "update_client_settings" => json!({"socket_urls": ["wss://socket.example.com"]}),
+            "rotate_client_key" => json!({"replace": true}),
             "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bailiwick::{
+    api_keys::{ApiKeyParts, ApiKeyService},
     audit,
     authn::{
         AuthnError, AuthnParts, AuthnService, Caller, Login, PasswordRules, Passwords, Registered,
@@ -10,12 +11,16 @@ use bailiwick::{
     },
     base::{Clock, Entropy, Limit, ManualClock, MasterKey, OsEntropy, TenantId},
     bus::{Bus, IdentityNews},
-    config::{LimitsConfig, MailConfig, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig},
+    config::{
+        ApiKeysConfig, LimitsConfig, MailConfig, PasswordsConfig, RegistrationConfig, SessionsConfig,
+        TokensConfig,
+    },
     kv::Kv,
     mail::{MailService, Pages},
     roles::RoleService,
     sessions::{ClientInfo, KeySalt, SessionParts, SessionService, SessionSettings},
     storage::Db,
+    tenants::{Plans, TenantParts, TenantService},
     tokens::{TokenParts, TokenService},
     users::{User, UserService},
 };
@@ -96,6 +101,21 @@ impl World {
             users: users.clone(),
             roles: roles.clone(),
             sessions: Arc::clone(&sessions),
+            tenants: Arc::new(TenantService::new(TenantParts {
+                db: db.clone(),
+                news: Arc::clone(&news),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+                plans: Plans::default(),
+            })),
+            api_keys: Arc::new(ApiKeyService::new(ApiKeyParts {
+                db: db.clone(),
+                roles: roles.clone(),
+                news: Arc::clone(&news),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+                config: ApiKeysConfig::default(),
+            })),
             tokens: Arc::new(tokens.unwrap()),
             passwords: Arc::clone(&pool),
             rules: PasswordRules::new(&passwords),

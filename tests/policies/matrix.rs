@@ -11,11 +11,20 @@ use crate::{
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_matrix.txt");
-const ACTORS: [&str; 8] =
-    ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key"];
+const ACTORS: [&str; 9] = [
+    "anonymous",
+    "user",
+    "manager",
+    "admin",
+    "super_admin",
+    "tenant_admin",
+    "disabled",
+    "user_key",
+    "tenant_key",
+];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 55] = [
+const ROWS: [(&str, &[&str]); 65] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -41,6 +50,16 @@ const ROWS: [(&str, &[&str]); 55] = [
     ("removeOwnDevice", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
+    ("registerClient", &["Tenant::\"t\""]),
+    ("readClient", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readClientSettings", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("updateClientSettings", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("rotateClientKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("promoteClientKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("listTenants", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("createTenant", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readTenant", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("updateTenant", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("createApiKey", &["User::\"self\"", "User::\"other\""]),
     ("listApiKeys", &["User::\"self\"", "User::\"other\""]),
     ("readApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
@@ -103,7 +122,7 @@ fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
     };
     let key = |id: &str, owner: Option<&str>| {
         let mut key = json!({"uid": {"type": "ApiKey", "id": id},
-            "attrs": {"name": "k", "scopes": ["*"], "slot": "none", "tenant": {"type": "Tenant", "id": "t"}},
+            "attrs": {"name": "k", "scopes": ["*"], "slot": if owner.is_some() { "none" } else { "primary" }, "tenant": {"type": "Tenant", "id": "t"}},
             "parents": [{"type": "Tenant", "id": "t"}]});
         if let Some(owner) = owner {
             key["attrs"]["owner"] = json!({"type": "User", "id": owner});

@@ -25,6 +25,7 @@ const OPEN: &[&str] = &[
     "forgotPassword",
     "resetPassword",
     "completeSetup",
+    "registerClient",
     "readPublicDocument",
     "readHealth",
     "readMetrics",

@@ -37,7 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Leaves: they import no other domain.
     ("audit", &[]),
     ("events", &[]),
-    ("tenants", &[]),
+    ("tenants", &["audit"]),
     // Domains.
     ("policy", &[]),
     ("entities", &["policy"]),
@@ -74,6 +74,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokens",
             "roles",
             "api_keys",
+            "tenants",
             "audit",
             "authn",
         ],

@@ -16,6 +16,7 @@ use crate::{
     bus::{IdentityNews, Subject},
     policy::{Entity, EntityUid, Snapshot},
     roles::RoleService,
+    tenants::TenantService,
     users::UserService,
 };
 
@@ -80,7 +81,7 @@ impl IdentityCache {
     /// Nothing was read yet. Copies live by `clock` and `news`.
     #[must_use]
     pub fn new(
-        from: (UserService, RoleService, Arc<ApiKeyService>),
+        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -124,13 +125,15 @@ impl IdentityCache {
         }
         let types = snapshot.identity();
         let roles = self.facts.roles(tenant).await?;
+        let known_tenant = self.facts.tenant(tenant).await?;
+        let known_tenant = known_tenant.as_deref();
         let mut key_owner = None;
         let (records, age) = match subject {
             Subject::Tenant => (records::of_roles(&roles.fact, types), roles.age),
             // The stamp of a user, and of a key, moves with the tenant's roles too.
             Subject::User(user) => {
                 let user = self.facts.user(tenant, user).await?;
-                (records::of_user(&user.fact, &roles.fact, types), user.age.with(roles.age))
+                (records::of_user(&user.fact, &roles.fact, known_tenant, types), user.age.with(roles.age))
             }
             Subject::Key(id) => {
                 let key = self.facts.key(tenant, id).await?;
@@ -140,7 +143,10 @@ impl IdentityCache {
                 };
                 key_owner = owner.as_ref().map(|(user, held)| (*user, held.age));
                 let owner = owner.as_ref().map(|(_, held)| &held.fact);
-                (records::of_key(key.fact.as_ref(), owner, &roles.fact, types), key.age.with(roles.age))
+                (
+                    records::of_key(key.fact.as_ref(), owner, (&roles.fact, known_tenant), types),
+                    key.age.with(roles.age),
+                )
             }
         };
         let entities = records.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));

@@ -10,6 +10,7 @@ use crate::{
     bus::{IdentityNews, Stamp, Subject},
     roles::{Hierarchy, RoleService},
     storage::StorageError,
+    tenants::{Tenant, TenantService},
     users::{User, UserService},
 };
 
@@ -54,7 +55,7 @@ pub(super) struct Held<T> {
 /// The facts of this node.
 #[derive(Debug)]
 pub(super) struct Facts {
-    from: (UserService, RoleService, Arc<ApiKeyService>),
+    from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>),
     news: Arc<IdentityNews>,
     clock: Arc<dyn Clock>,
     users: Cache<(TenantId, UserId), Arc<Held<UserFacts>>>,
@@ -65,7 +66,7 @@ pub(super) struct Facts {
 impl Facts {
     /// Nothing was read yet.
     pub(super) fn new(
-        from: (UserService, RoleService, Arc<ApiKeyService>),
+        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -90,7 +91,7 @@ impl Facts {
         tenant: TenantId,
         id: UserId,
     ) -> Result<Arc<Held<UserFacts>>, StorageError> {
-        let (users, roles, _) = &self.from;
+        let (users, roles, ..) = &self.from;
         self.held(&self.users, &(tenant, id), (tenant, Subject::User(id)), async {
             let user = users.get(tenant, id).await?;
             let roles = if user.is_some() { roles.names_of(tenant, id).await? } else { Vec::new() };
@@ -107,15 +108,23 @@ impl Facts {
         tenant: TenantId,
         id: ApiKeyId,
     ) -> Result<Arc<Held<Option<ApiKey>>>, StorageError> {
-        let (_, _, keys) = &self.from;
+        let (_, _, keys, _) = &self.from;
         self.held(&self.keys, &(tenant, id), (tenant, Subject::Key(id)), keys.get(tenant, id)).await
+    }
+
+    /// The tenant itself. As old as what is made of it, since its stamp is part of every stamp in it.
+    ///
+    /// Errors: as [`Facts::user`].
+    pub(super) async fn tenant(&self, tenant: TenantId) -> Result<Option<Arc<Tenant>>, StorageError> {
+        let (.., tenants) = &self.from;
+        tenants.get(tenant).await
     }
 
     /// The roles of a tenant.
     ///
     /// Errors: as [`Facts::user`].
     pub(super) async fn roles(&self, tenant: TenantId) -> Result<Arc<Held<Hierarchy>>, StorageError> {
-        let (_, roles, _) = &self.from;
+        let (_, roles, ..) = &self.from;
         let read = async { Ok(Hierarchy::of(roles.list(tenant).await?)) };
         self.held(&self.roles, &tenant, (tenant, Subject::Tenant), read).await
     }

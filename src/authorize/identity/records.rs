@@ -9,18 +9,24 @@ use crate::{
     base::TenantId,
     policy::{EntityRecord, EntityUid, IdentityTypes, entity_uid},
     roles::{Hierarchy, Role},
+    tenants::{Tenant, TenantStatus},
     users::User,
 };
 
 /// A user, the roles that they have by themselves or by inheritance, and their tenant. Nothing for a user
 /// whom the tenant has not.
-pub(super) fn of_user(facts: &UserFacts, roles: &Hierarchy, types: &IdentityTypes) -> Vec<EntityRecord> {
+pub(super) fn of_user(
+    facts: &UserFacts,
+    roles: &Hierarchy,
+    tenant: Option<&Tenant>,
+    types: &IdentityTypes,
+) -> Vec<EntityRecord> {
     let (Some(user), Some(user_type)) = (&facts.user, &types.user) else { return Vec::new() };
     let mut records = Vec::new();
     let granted = roles.closure(&facts.roles);
-    records.extend(user_record(user_type, user, &granted, types));
+    records.extend(user_record(user_type, user, &granted, tenant, types));
     records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
-    records.extend(tenant_record(user.tenant_id, types));
+    records.extend(tenant_record(user.tenant_id, tenant, types));
     records
 }
 
@@ -29,7 +35,7 @@ pub(super) fn of_user(facts: &UserFacts, roles: &Hierarchy, types: &IdentityType
 pub(super) fn of_key(
     key: Option<&ApiKey>,
     owner: Option<&UserFacts>,
-    roles: &Hierarchy,
+    (roles, tenant): (&Hierarchy, Option<&Tenant>),
     types: &IdentityTypes,
 ) -> Vec<EntityRecord> {
     let (Some(key), Some(key_type)) = (key, &types.api_key) else { return Vec::new() };
@@ -41,7 +47,7 @@ pub(super) fn of_key(
     let mut records = Vec::new();
     records.extend(key_record(key_type, key, &granted, types));
     records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
-    records.extend(tenant_record(key.tenant_id, types));
+    records.extend(tenant_record(key.tenant_id, tenant, types));
     records
 }
 
@@ -50,11 +56,20 @@ pub(super) fn of_roles(roles: &Hierarchy, types: &IdentityTypes) -> Vec<EntityRe
     roles.iter().filter_map(|role| role_record(role, roles, types)).collect()
 }
 
-fn user_record(user_type: &str, user: &User, roles: &[&Role], types: &IdentityTypes) -> Option<EntityRecord> {
+fn user_record(
+    user_type: &str,
+    user: &User,
+    roles: &[&Role],
+    tenant: Option<&Tenant>,
+    types: &IdentityTypes,
+) -> Option<EntityRecord> {
     let mut attrs = Map::new();
     attrs.insert("email".to_owned(), json!(user.email));
     attrs.insert("email_verified".to_owned(), json!(user.email_verified));
-    attrs.insert("status".to_owned(), json!(user.status.as_str()));
+    // Who is of a suspended tenant is kept out with it.
+    let is_kept_out = tenant.is_some_and(|tenant| tenant.status == TenantStatus::Suspended);
+    let status = if is_kept_out { "suspended" } else { user.status.as_str() };
+    attrs.insert("status".to_owned(), json!(status));
     attrs.insert(
         "created_at".to_owned(),
         json!({"__extn": {"fn": "datetime", "arg": user.created_at_ms.to_string()}}),
@@ -62,14 +77,14 @@ fn user_record(user_type: &str, user: &User, roles: &[&Role], types: &IdentityTy
     if let Some(name) = &user.username {
         attrs.insert("username".to_owned(), json!(name));
     }
-    let tenant = types.tenant.as_deref().and_then(|kind| uid(kind, &user.tenant_id.to_string()));
+    let parent = types.tenant.as_deref().and_then(|kind| uid(kind, &user.tenant_id.to_string()));
     if let Some(kind) = &types.tenant {
         let reference = json!({"__entity": {"type": kind, "id": user.tenant_id.to_string()}});
         attrs.insert("tenant".to_owned(), reference);
     }
     let roles = roles.iter().filter_map(|role| uid(types.role.as_deref()?, &role.name));
     let uid = uid(user_type, &user.id.to_string())?;
-    Some(EntityRecord { uid, attrs, parents: roles.chain(tenant).collect() })
+    Some(EntityRecord { uid, attrs, parents: roles.chain(parent).collect() })
 }
 
 fn key_record(key_type: &str, key: &ApiKey, roles: &[&Role], types: &IdentityTypes) -> Option<EntityRecord> {
@@ -98,9 +113,15 @@ fn role_record(role: &Role, roles: &Hierarchy, types: &IdentityTypes) -> Option<
     Some(EntityRecord { uid: uid(kind, &role.name)?, attrs: Map::new(), parents })
 }
 
-fn tenant_record(tenant: TenantId, types: &IdentityTypes) -> Option<EntityRecord> {
-    let uid = uid(types.tenant.as_deref()?, &tenant.to_string())?;
-    Some(EntityRecord { uid, attrs: Map::new(), parents: Vec::new() })
+fn tenant_record(id: TenantId, tenant: Option<&Tenant>, types: &IdentityTypes) -> Option<EntityRecord> {
+    let uid = uid(types.tenant.as_deref()?, &id.to_string())?;
+    let mut attrs = Map::new();
+    if let Some(tenant) = tenant {
+        attrs.insert("name".to_owned(), json!(tenant.name));
+        attrs.insert("plan".to_owned(), json!(tenant.plan));
+        attrs.insert("status".to_owned(), json!(tenant.status.as_str()));
+    }
+    Some(EntityRecord { uid, attrs, parents: Vec::new() })
 }
 
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {

@@ -17,7 +17,12 @@ use axum::{
 use ipnet::IpNet;
 
 use crate::{
-    authn::UserCaller, base::Millis, http::state::AppState, policy::ServerContext, sessions::ClientInfo,
+    authn::UserCaller,
+    base::{Millis, lets_in},
+    http::state::AppState,
+    policy::ServerContext,
+    sessions::ClientInfo,
+    tenants::{Tenant, TenantSettings},
 };
 
 /// Most addresses of `X-Forwarded-For` that are looked at.
@@ -69,7 +74,28 @@ impl Client {
             session_id: user.map(|user| user.session_id.to_string()),
             client_id: user.map(|user| user.claims.client_id.clone()),
             origin: text(self.origin.as_ref()).map(ToOwned::to_owned),
+            ip_allowed: None,
+            origin_allowed: None,
         }
+    }
+
+    /// The same for what is done to a tenant, with what its lists say of the request (R98).
+    pub fn server_context_in(&self, tenant: &Tenant, now: Millis) -> ServerContext {
+        let TenantSettings { ip_allowlist, allowed_origins, .. } = &tenant.settings;
+        let is_listed = |origin: &str| allowed_origins.iter().any(|known| known.as_str() == origin);
+        let server = self.server_context(None, now);
+        ServerContext {
+            ip_allowed: (!ip_allowlist.is_empty()).then(|| lets_in(ip_allowlist, self.ip)),
+            // A program sends no origin; what a browser sends that cannot be read is on no list.
+            origin_allowed: (!allowed_origins.is_empty() && self.origin.is_some())
+                .then(|| server.origin.as_deref().is_some_and(is_listed)),
+            ..server
+        }
+    }
+
+    /// Whether a page of some origin sent the request.
+    pub fn has_origin(&self) -> bool {
+        self.origin.is_some()
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
         state::AppState,
     },
     policy::ServerContext,
+    tenants::Tenant,
 };
 
 /// A caller whose credentials are good, before anything was permitted; never [`Caller::Anonymous`]. For the
@@ -180,6 +181,26 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
 }
 
 impl<A: Action> OpenPermit<A> {
+    /// The tenant that a body names, by its id or as a client, if anyone may do `A` there; the installation's own when
+    /// none is named.
+    ///
+    /// Errors: the tenant's lists, or other policies, forbid it; what is named is no tenant's id.
+    pub async fn enter(&self, app: &AppState, named: Option<&str>) -> Result<TenantId> {
+        let unknown = || Problem::new(Code::ValidationFailed).at("/tenant", "is not the id of a tenant");
+        let id = match named {
+            None => TenantId::DEFAULT,
+            Some(named) => Tenant::named(named).ok_or_else(unknown)?,
+        };
+        let tenant = app.tenants.get(id).await?.ok_or_else(unknown)?;
+        let server = self.client.server_context_in(&tenant, app.clock.now());
+        let was_asked =
+            id == TenantId::DEFAULT && server.ip_allowed.is_none() && server.origin_allowed.is_none();
+        if !was_asked {
+            ask::<A>(app, &Caller::Anonymous, &server, ("Tenant", &id.to_string())).await?;
+        }
+        Ok(id)
+    }
+
     /// The stranger as the audit log names them.
     pub fn actor(&self) -> Actor<'_> {
         Actor { name: "anonymous", request_id: Some(&self.client.request_id) }
@@ -201,8 +222,13 @@ fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
 async fn holder_of(app: &AppState, client: &Client, key: &str) -> Result<Caller> {
     let used = app.api_keys.verify(key, client.ip).await?;
     let caller = Caller::Key(Arc::clone(&used.caller));
-    if !used.is_permitted() {
-        let server = client.server_context(None, app.clock.now());
+    // Pages of several origins may share an address.
+    if !used.is_permitted() || client.has_origin() {
+        let now = app.clock.now();
+        let server = match app.tenants.get(caller.tenant()).await? {
+            Some(tenant) => client.server_context_in(&tenant, now),
+            None => client.server_context(None, now),
+        };
         let tenant = caller.tenant().to_string();
         let (principal, resource) = (caller.entity(), ("Tenant", &*tenant));
         let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };

@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod auth;
 mod authorize;
+mod client;
 mod devices;
 mod docs;
 mod entities;
@@ -16,6 +17,7 @@ mod roles;
 mod routers;
 mod sessions;
 mod setup;
+mod tenants;
 mod users;
 
 pub(super) use routers::described;

@@ -34,10 +34,14 @@ pub struct ServerContext {
     pub client_id: Option<String>,
     /// The web origin.
     pub origin: Option<String>,
+    /// Whether the address is on the list of the tenant that is spoken to, where it has one.
+    pub ip_allowed: Option<bool>,
+    /// Whether the origin is on the list of the tenant that is spoken to, where it has one.
+    pub origin_allowed: Option<bool>,
 }
 
 /// The attributes of the server's context, each with the type that a schema must declare it with.
-pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 7] {
+pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 9] {
     let extension = |name: &str| ValueShape::Extension(name.to_owned());
     [
         ("now", extension("datetime")),
@@ -47,14 +51,17 @@ pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 7] 
         ("session_id", ValueShape::Text),
         ("client_id", ValueShape::Text),
         ("origin", ValueShape::Text),
+        ("ip_allowed", ValueShape::Bool),
+        ("origin_allowed", ValueShape::Bool),
     ]
 }
 
 impl ServerContext {
     /// Which attributes are known, one bit each.
     #[must_use]
-    pub fn known(&self) -> u8 {
-        let Self { now, ip, amr, auth_time, session_id, client_id, origin } = self;
+    pub fn known(&self) -> u16 {
+        let Self { now, ip, amr, auth_time, session_id, client_id, origin, ip_allowed, origin_allowed } =
+            self;
         let known = [
             now.is_some(),
             ip.is_some(),
@@ -63,8 +70,10 @@ impl ServerContext {
             session_id.is_some(),
             client_id.is_some(),
             origin.is_some(),
+            ip_allowed.is_some(),
+            origin_allowed.is_some(),
         ];
-        known.into_iter().fold(0, |bits, is_known| bits << 1 | u8::from(is_known))
+        known.into_iter().fold(0, |bits, is_known| bits << 1 | u16::from(is_known))
     }
 
     /// One attribute in Cedar's JSON form, if it is known.
@@ -78,6 +87,8 @@ impl ServerContext {
             "session_id" => self.session_id.as_ref().map(|id| json!(id)),
             "client_id" => self.client_id.as_ref().map(|id| json!(id)),
             "origin" => self.origin.as_ref().map(|origin| json!(origin)),
+            "ip_allowed" => self.ip_allowed.map(|allowed| json!(allowed)),
+            "origin_allowed" => self.origin_allowed.map(|allowed| json!(allowed)),
             _ => None,
         }
     }
@@ -102,6 +113,8 @@ enum Known {
     SessionId,
     ClientId,
     Origin,
+    IpAllowed,
+    OriginAllowed,
 }
 
 impl ServerShape {
@@ -118,6 +131,8 @@ impl ServerShape {
                 ("session_id", Shape::Text) => Known::SessionId,
                 ("client_id", Shape::Text) => Known::ClientId,
                 ("origin", Shape::Text) => Known::Origin,
+                ("ip_allowed", Shape::Bool) => Known::IpAllowed,
+                ("origin_allowed", Shape::Bool) => Known::OriginAllowed,
                 _ => return None,
             };
             filled.push((name.clone(), known, required));
@@ -162,6 +177,8 @@ impl Known {
             Self::SessionId => text(&server.session_id).map(Some),
             Self::ClientId => text(&server.client_id).map(Some),
             Self::Origin => text(&server.origin).map(Some),
+            Self::IpAllowed => server.ip_allowed.map(|allowed| Some(CoreValue::new(allowed, None))),
+            Self::OriginAllowed => server.origin_allowed.map(|allowed| Some(CoreValue::new(allowed, None))),
         };
         match known {
             None => Found::Unknown,

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    api_keys::{ApiKey, Change, CreatedKey, KeyChange, KeyLimits, NewApiKey, Rate, Scopes, parse_network},
+    api_keys::{ApiKey, Change, CreatedKey, KeyChange, KeyLimits, NewApiKey, Rate, Scopes},
+    base::parse_network,
     http::{
         codes::Code,
         extract::field,

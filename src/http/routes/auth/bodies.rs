@@ -34,6 +34,9 @@ pub(super) struct RegisterRequest {
     /// Name to show.
     #[schema(example = "Alice")]
     pub name: Option<String>,
+    /// The tenant, by its id or its `client_id`; the installation's own unless given.
+    #[schema(example = "ten_00000000000070008000000000000001")]
+    pub tenant: Option<String>,
 }
 
 /// That the sign-up was taken, without saying whether the address was new (R12).
@@ -56,6 +59,9 @@ pub(super) struct LoginRequest {
     pub password: SecretString,
     /// The device, as the list of sessions shows it.
     pub device: Option<DeviceRequest>,
+    /// The tenant, by its id or its `client_id`; the installation's own unless given.
+    #[schema(example = "ten_00000000000070008000000000000001")]
+    pub tenant: Option<String>,
 }
 
 /// A device as it describes itself.

@@ -13,7 +13,6 @@ use super::bodies::{
 };
 use crate::{
     authn::{AuthnError, Login, PasswordChange, Registered, Registration},
-    base::TenantId,
     http::{
         actions::{
             Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
@@ -68,6 +67,7 @@ async fn register_user(
     permit: OpenPermit<Register>,
     Json(body): Json<RegisterRequest>,
 ) -> Result<Response> {
+    let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
     let registration = Registration {
         email: field("/email", &body.email)?,
         username: body.username.as_deref().map(|name| field("/username", name)).transpose()?,
@@ -77,12 +77,7 @@ async fn register_user(
     };
     let request_id = permit.actor().request_id;
     Ok(
-        match app
-            .authn
-            .register(TenantId::DEFAULT, &registration, request_id)
-            .await
-            .map_err(password_at("/password"))?
-        {
+        match app.authn.register(tenant, &registration, request_id).await.map_err(password_at("/password"))? {
             Registered::Accepted => {
                 (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response()
             }
@@ -115,6 +110,7 @@ async fn create_login(
     delivery: Delivery,
     Json(body): Json<LoginRequest>,
 ) -> Result<Tokens> {
+    let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
     let device = body.device.unwrap_or_default();
     let mut client = permit.client.info((device.name, device.platform));
     if let Some(jwk) = device.public_key {
@@ -126,7 +122,7 @@ async fn create_login(
         device_token: device.token.or(delivery.device),
         client,
     };
-    let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
+    let signed_in = app.authn.login(tenant, &login, permit.actor().request_id).await?;
     Ok(Tokens::new(&app, &signed_in, delivery.mode))
 }
 

@@ -7,14 +7,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{bodies::Accepted, operations::password_at};
-use crate::{
-    base::TenantId,
-    http::{
-        actions::{Action, ForgotPassword, ResendVerification, ResetPassword, VerifyEmail},
-        extract::{Json, OpenPermit, field},
-        problem::Result,
-        state::AppState,
-    },
+use crate::http::{
+    actions::{Action, ForgotPassword, ResendVerification, ResetPassword, VerifyEmail},
+    extract::{Json, OpenPermit, field},
+    problem::Result,
+    state::AppState,
 };
 
 /// These operations of the tag.
@@ -33,6 +30,18 @@ pub(in crate::http::routes) struct EmailRequest {
     /// E-mail address.
     #[schema(example = "alice@example.com", max_length = 254)]
     pub email: String,
+}
+
+/// Whose account to write about.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccountRequest {
+    /// E-mail address.
+    #[schema(example = "alice@example.com", max_length = 254)]
+    pub email: String,
+    /// The tenant, by its id or its `client_id`; the installation's own unless given.
+    #[schema(example = "ten_00000000000070008000000000000001")]
+    pub tenant: Option<String>,
 }
 
 /// The token of a link.
@@ -82,7 +91,7 @@ async fn verify_email(
 ///
 /// Answers the same for every address. Mail goes only to an address that is stored and not proven yet.
 #[utoipa::path(
-    post, path = "/v1/auth/verify-email/resend", tag = "auth", request_body = EmailRequest,
+    post, path = "/v1/auth/verify-email/resend", tag = "auth", request_body = AccountRequest,
     responses((status = ACCEPTED, description = "Taken", body = Accepted, example = json!({"status": "accepted"}))),
     extensions(
         ("x-bailiwick-action" = json!(ResendVerification::NAME)),
@@ -92,10 +101,11 @@ async fn verify_email(
 async fn resend_verification(
     app: AppState,
     permit: OpenPermit<ResendVerification>,
-    Json(body): Json<EmailRequest>,
+    Json(body): Json<AccountRequest>,
 ) -> Result<(StatusCode, Json<Accepted>)> {
     let email = field("/email", &body.email)?;
-    app.authn.resend_verification(TenantId::DEFAULT, &email, permit.client.ip).await?;
+    let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
+    app.authn.resend_verification(tenant, &email, permit.client.ip).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })))
 }
 
@@ -103,7 +113,7 @@ async fn resend_verification(
 ///
 /// Answers the same for every address. The link works once, for 30 minutes.
 #[utoipa::path(
-    post, path = "/v1/auth/password/forgot", tag = "auth", request_body = EmailRequest,
+    post, path = "/v1/auth/password/forgot", tag = "auth", request_body = AccountRequest,
     responses((status = ACCEPTED, description = "Taken", body = Accepted, example = json!({"status": "accepted"}))),
     extensions(
         ("x-bailiwick-action" = json!(ForgotPassword::NAME)),
@@ -113,10 +123,11 @@ async fn resend_verification(
 async fn forgot_password(
     app: AppState,
     permit: OpenPermit<ForgotPassword>,
-    Json(body): Json<EmailRequest>,
+    Json(body): Json<AccountRequest>,
 ) -> Result<(StatusCode, Json<Accepted>)> {
     let email = field("/email", &body.email)?;
-    app.authn.forgot_password(TenantId::DEFAULT, &email, permit.client.ip).await?;
+    let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
+    app.authn.forgot_password(tenant, &email, permit.client.ip).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })))
 }
 
