@@ -14,7 +14,7 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, Millis, SystemClock};
 pub use id::{
-    AuditId, DecisionId, DeviceId, IdError, NodeId, RequestId, RoleBindingId, SessionId, TenantId, UserId,
+    AuditId, ClientId, DecisionId, DeviceId, IdError, NodeId, RequestId, RoleBindingId, SessionId, TenantId, UserId,
 };
 pub use mac::MacKey;
 pub use page::{Cursor, CursorError, Limit, Page};
