@@ -17,6 +17,7 @@
 //! | [`policy`] | versioned stores of Cedar policies, compiled to snapshots that decide; the heart |
 //! | [`authorize`] | the policy decision point: a question in, a decision out |
 //! | [`authn`] | sign-up, sign-in, who is calling |
+//! | [`api_keys`] | how programs say who they are |
 //! | [`sessions`], [`tokens`] | refresh and revocation; access tokens and their keys |
 //! | [`entities`] | what applications push: documents, folders, teams; a hot copy on every node |
 //! | [`users`], [`roles`] | who there is and what they were granted |
@@ -34,6 +35,8 @@
     expect(rustdoc::broken_intra_doc_links, reason = "most modules that the table names are the server's")
 )]
 
+#[cfg(feature = "server")]
+pub mod api_keys;
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "server")]

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::Semaphore;
 
 use crate::{
+    api_keys::{ApiKeyParts, ApiKeyService},
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
     base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
@@ -72,6 +73,8 @@ pub struct App {
     pub users: UserService,
     /// Roles and bindings.
     pub roles: RoleService,
+    /// API keys.
+    pub api_keys: Arc<ApiKeyService>,
     /// Access tokens and signing keys.
     pub tokens: Arc<TokenService>,
     /// Sessions and refresh.
@@ -128,16 +131,7 @@ impl App {
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
-        let sessions = SessionParts {
-            db: db.clone(),
-            kv: kv.clone(),
-            bus: bus.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            settings: SessionSettings::new(&config.sessions, &config.tokens),
-            salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
-        };
-        let sessions = Arc::new(SessionService::new(sessions, &secrets.master));
+        let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
         let authn = AuthnParts {
             db: db.clone(),
@@ -156,6 +150,15 @@ impl App {
         };
         let authn = Arc::new(AuthnService::new(authn, &secrets.master));
 
+        let api_keys = Arc::new(ApiKeyService::new(ApiKeyParts {
+            db: db.clone(),
+            roles: roles.clone(),
+            news: news(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            config: config.api_keys.clone(),
+        }));
+
         let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
         policies.live().refresh().await.context("the active policies cannot be read")?;
         policies
@@ -167,19 +170,14 @@ impl App {
                 "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
             );
         }
-        let entities = Arc::new(EntityService::new(EntityParts {
-            db: db.clone(),
-            bus: bus.clone(),
-            policies: policies.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            poll: Duration::from_secs(config.policy.poll_secs),
-        }));
+        let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
+        let identity =
+            IdentityCache::new((users.clone(), roles.clone(), api_keys.clone()), news(), clock.clone());
         let authorize = AuthorizeService {
             policies: policies.clone(),
             entities: entities.clone(),
-            identity: Arc::new(IdentityCache::new(users.clone(), roles.clone(), news(), clock.clone())),
+            identity: Arc::new(identity),
             metrics: metrics.clone(),
             sampling: Sampling::new(config.policy.verify_index),
             clock: clock.clone(),
@@ -204,6 +202,7 @@ impl App {
             authorize,
             users,
             roles,
+            api_keys,
             tokens,
             sessions,
             authn,
@@ -233,6 +232,7 @@ impl App {
         worker.spawn("policies", self.policies.live().clone().run(worker.shutdown_token()));
         worker.spawn("identity", self.identity_news.clone().run(worker.shutdown_token()));
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
+        worker.spawn("api keys", self.api_keys.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
@@ -324,6 +324,45 @@ fn policy_service(
     let live =
         Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), metrics.clone(), node, poll));
     Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
+}
+
+fn session_service(
+    config: &Config,
+    secrets: &RootSecrets,
+    db: &Db,
+    kv: &Kv,
+    bus: &Bus,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<SessionService> {
+    let parts = SessionParts {
+        db: db.clone(),
+        kv: kv.clone(),
+        bus: bus.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        settings: SessionSettings::new(&config.sessions, &config.tokens),
+        salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
+    };
+    Ok(SessionService::new(parts, &secrets.master))
+}
+
+fn entity_service(
+    config: &Config,
+    db: &Db,
+    bus: &Bus,
+    policies: &Arc<PolicyService>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> EntityService {
+    EntityService::new(EntityParts {
+        db: db.clone(),
+        bus: bus.clone(),
+        policies: policies.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        poll: Duration::from_secs(config.policy.poll_secs),
+    })
 }
 
 async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{
-    AuthnError, AuthnService, Caller, PasswordChange, SignedIn, UserCaller, lockout::Subject, throttle::Limit,
+    AuthnError, AuthnService, PasswordChange, SignedIn, UserCaller, lockout::Subject, throttle::Limit,
 };
 use crate::{
     audit::{self, Actor},
@@ -88,8 +88,8 @@ impl AuthnService {
         request_id: Option<&str>,
     ) -> Result<(), AuthnError> {
         let caller = match self.identify(access).await {
-            Ok(Caller::User(user)) => Some(user),
-            Ok(Caller::Anonymous) | Err(AuthnError::Session(_)) => None,
+            Ok(caller) => caller.user().cloned(),
+            Err(AuthnError::Session(_)) => None,
             Err(AuthnError::Token(_)) if refresh.is_some() => None,
             Err(error) => return Err(error),
         };

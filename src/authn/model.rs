@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
+    api_keys::KeyCaller,
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
     sessions::{ClientInfo, LiveSession},
     tokens::{AccessClaims, AccessToken},
@@ -18,6 +19,8 @@ pub enum Caller {
     Anonymous,
     /// A user with a live session.
     User(Arc<UserCaller>),
+    /// A program with a live API key.
+    Key(Arc<KeyCaller>),
 }
 
 impl Caller {
@@ -33,6 +36,7 @@ impl Caller {
         match self {
             Self::Anonymous => TenantId::DEFAULT,
             Self::User(user) => user.tenant_id,
+            Self::Key(key) => key.tenant_id,
         }
     }
 
@@ -42,6 +46,7 @@ impl Caller {
         match self {
             Self::Anonymous => ("Anonymous", "anonymous"),
             Self::User(user) => ("User", &user.name),
+            Self::Key(key) => ("ApiKey", &key.name),
         }
     }
 
@@ -49,8 +54,8 @@ impl Caller {
     #[must_use]
     pub fn user(&self) -> Option<&Arc<UserCaller>> {
         match self {
-            Self::Anonymous => None,
             Self::User(user) => Some(user),
+            Self::Anonymous | Self::Key(_) => None,
         }
     }
 }

@@ -55,6 +55,7 @@ impl Pinned {
         let mapped = match caller {
             Caller::Anonymous => None,
             Caller::User(_) => types.user.as_deref(),
+            Caller::Key(_) => types.api_key.as_deref(),
         };
         let (kind, id) = caller.entity();
         (mapped.unwrap_or(kind), id)

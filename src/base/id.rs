@@ -49,6 +49,12 @@ macro_rules! id_type {
                 make(now, entropy).map(Self)
             }
 
+            /// The id of these bits, as [`Self::as_uuid`] gave them.
+            #[must_use]
+            pub fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
             /// The bare UUID, for formats that want one.
             #[must_use]
             pub fn as_uuid(&self) -> Uuid {
@@ -141,6 +147,10 @@ id_type! {
 id_type! {
     /// The grant of one role to one user.
     RoleBindingId, "rbd"
+}
+id_type! {
+    /// One API key.
+    ApiKeyId, "key"
 }
 id_type! {
     /// One answer of the policy engine.

@@ -4,6 +4,7 @@
 //! operating system's randomness by itself: both arrive as [`Clock`] and [`Entropy`], so that a
 //! test moves time by hand and repeats a run from a seed.
 
+mod base62;
 mod clock;
 mod id;
 mod mac;
@@ -12,9 +13,11 @@ mod random;
 mod seal;
 mod secret;
 
+pub use base62::{from_base62, to_base62};
 pub use clock::{Clock, ManualClock, Millis, SystemClock};
 pub use id::{
-    AuditId, ClientId, DecisionId, DeviceId, IdError, NodeId, RequestId, RoleBindingId, SessionId, TenantId, UserId,
+    ApiKeyId, AuditId, ClientId, DecisionId, DeviceId, IdError, NodeId, RequestId, RoleBindingId, SessionId,
+    TenantId, UserId,
 };
 pub use mac::MacKey;
 pub use page::{Cursor, CursorError, Limit, Page};

@@ -1,4 +1,4 @@
-//! News of identity: which copies of what is known about users and roles are outdated.
+//! News of identity: which copies of what is known about users, API keys and roles are outdated.
 //!
 //! Who caches such facts takes a [`Stamp`] *before* reading them and trusts the copy only while
 //! [`IdentityNews::stamp`] still answers the same one. So nothing must be found and removed when
@@ -18,12 +18,23 @@ use std::sync::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Bus, Event, Topic};
-use crate::base::{TenantId, UserId};
+use crate::base::{ApiKeyId, TenantId, UserId};
 
 /// Counters of users and tenants; a power of two.
 const SLOTS: usize = 4096;
 
-/// A point in the order of changes, for one user or tenant. Two are comparable only if they are of the
+/// What of a tenant a change is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// The tenant itself and its roles, and with them everyone in it.
+    Tenant,
+    /// One user.
+    User(UserId),
+    /// One API key.
+    Key(ApiKeyId),
+}
+
+/// A point in the order of changes, for one subject. Two are comparable only if they are of the
 /// same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp(u64);
@@ -43,15 +54,19 @@ impl IdentityNews {
         Self { bus, everyone: AtomicU64::new(0), slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// The present stamp of a user, or of a tenant's roles. It moves with every change of either, and
-    /// when news may have been missed.
+    /// The present stamp of a subject. It moves with every change of it or of its tenant, and when news may
+    /// have been missed.
     ///
     /// INVARIANT: counters only grow, so their sum is the same only while none has moved.
-    pub fn stamp(&self, tenant: TenantId, user: Option<UserId>) -> Stamp {
+    pub fn stamp(&self, tenant: TenantId, subject: Subject) -> Stamp {
         let of = |slot: Option<&AtomicU64>| slot.map_or(0, |slot| slot.load(Ordering::SeqCst));
-        let user = user.map_or(0, |user| of(self.slot(user.as_uuid().as_u128())));
+        let own = match subject {
+            Subject::Tenant => 0,
+            Subject::User(user) => of(self.slot(user.as_uuid().as_u128())),
+            Subject::Key(key) => of(self.slot(key.as_uuid().as_u128())),
+        };
         let tenant = of(self.slot(tenant.as_uuid().as_u128()));
-        Stamp(user.wrapping_add(tenant).wrapping_add(of(Some(&self.everyone))))
+        Stamp(own.wrapping_add(tenant).wrapping_add(of(Some(&self.everyone))))
     }
 
     /// Whether news of other nodes do not come.
@@ -59,12 +74,15 @@ impl IdentityNews {
         self.bus.is_degraded()
     }
 
-    /// Says that a user changed, or without one the roles of a tenant: to this node at once, then to the
-    /// others. Call it after the commit and before the answer. What fails here is made good by the short
-    /// life of copies: no error.
-    pub async fn tell(&self, tenant: TenantId, user: Option<UserId>) {
-        self.mark(tenant, user);
-        let payload = user.map_or_else(|| format!("{tenant} *"), |user| format!("{tenant} {user}"));
+    /// Says that a subject changed: to this node at once, then to the others. Call it after the commit and
+    /// before the answer. What fails here is made good by the short life of copies: no error.
+    pub async fn tell(&self, tenant: TenantId, subject: Subject) {
+        self.mark(tenant, subject);
+        let payload = match subject {
+            Subject::Tenant => format!("{tenant} *"),
+            Subject::User(user) => format!("{tenant} {user}"),
+            Subject::Key(key) => format!("{tenant} {key}"),
+        };
         if let Err(error) = self.bus.publish(Topic::Identity, &payload).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -73,13 +91,14 @@ impl IdentityNews {
         }
     }
 
-    /// Takes in what a message says: a tenant, and a user or `*`. It is hearsay, and costs a query.
+    /// Takes in what a message says: a tenant, and the id of a subject or `*`. It is hearsay, and costs a query.
     pub fn hear(&self, payload: &str) {
-        let Some((tenant, user)) = payload.split_once(' ') else { return };
-        match (tenant.parse(), user, user.parse()) {
-            (Ok(tenant), "*", _) => self.mark(tenant, None),
-            (Ok(tenant), _, Ok(user)) => self.mark(tenant, Some(user)),
-            _ => {}
+        let Some((tenant, id)) = payload.split_once(' ') else { return };
+        let user = || id.parse().ok().map(Subject::User);
+        let subject = if id == "*" { Some(Subject::Tenant) } else { user() };
+        let subject = subject.or_else(|| id.parse().ok().map(Subject::Key));
+        if let (Ok(tenant), Some(subject)) = (tenant.parse(), subject) {
+            self.mark(tenant, subject);
         }
     }
 
@@ -104,8 +123,12 @@ impl IdentityNews {
         }
     }
 
-    fn mark(&self, tenant: TenantId, user: Option<UserId>) {
-        let id = user.map_or_else(|| tenant.as_uuid(), |user| user.as_uuid());
+    fn mark(&self, tenant: TenantId, subject: Subject) {
+        let id = match subject {
+            Subject::Tenant => tenant.as_uuid(),
+            Subject::User(user) => user.as_uuid(),
+            Subject::Key(key) => key.as_uuid(),
+        };
         if let Some(slot) = self.slot(id.as_u128()) {
             slot.fetch_add(1, Ordering::SeqCst);
         }
@@ -130,14 +153,14 @@ mod tests {
     async fn a_stamp_moves_with_what_it_is_of() {
         let news = IdentityNews::new(Bus::local());
         let (tenant, ann, bob) = (TenantId::DEFAULT, user(1), user(2));
-        let stamps =
-            || (news.stamp(tenant, Some(ann)), news.stamp(tenant, Some(bob)), news.stamp(tenant, None));
+        let stamp = |subject| news.stamp(tenant, subject);
+        let stamps = || (stamp(Subject::User(ann)), stamp(Subject::User(bob)), stamp(Subject::Tenant));
         let (a0, b0, t0) = stamps();
         assert_eq!(stamps(), (a0, b0, t0));
-        news.tell(tenant, Some(ann)).await;
+        news.tell(tenant, Subject::User(ann)).await;
         let (a1, b1, t1) = stamps();
         assert!(a1 != a0 && b1 == b0 && t1 == t0);
-        news.tell(tenant, None).await;
+        news.tell(tenant, Subject::Tenant).await;
         let (a2, b2, t2) = stamps();
         assert!(a2 != a1 && b2 != b1 && t2 != t1, "a tenant's roles are everyone's");
         news.missed();
@@ -149,10 +172,12 @@ mod tests {
     fn hearsay_is_read_or_ignored() {
         let news = IdentityNews::new(Bus::local());
         let (tenant, ann) = (TenantId::DEFAULT, user(1));
-        let stamp = || news.stamp(tenant, Some(ann));
+        let key = ApiKeyId::from_uuid(ann.as_uuid()); // shares the slot
+        let stamp = || news.stamp(tenant, Subject::User(ann));
         for (payload, moves) in [
             (format!("{tenant} {ann}"), true),
             (format!("{tenant} *"), true),
+            (format!("{tenant} {key}"), true),
             (format!("{tenant}"), false),
             (format!("{ann} {tenant}"), false),
             (format!("{tenant} {ann} "), false),

@@ -33,7 +33,7 @@ mod postgres;
 mod redis;
 
 pub use error::BusError;
-pub use identity::{IdentityNews, Stamp};
+pub use identity::{IdentityNews, Stamp, Subject};
 pub use local::{Local, Subscription};
 pub use model::{Bus, Event, MAX_PAYLOAD_BYTES, Topic};
 pub use postgres::Postgres;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{admin, config, health, keys, policy};
+use super::{admin, api_key, config, health, keys, policy};
 
 /// A policy-engine-centric authorization server.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ pub(super) enum Command {
     /// Make administrators
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// List, rotate, rewrap and revoke the keys that sign tokens
     #[command(subcommand)]
     Keys(keys::Command),

@@ -5,6 +5,7 @@
 //! where one is known, a blank line and a hint.
 
 mod admin;
+mod api_key;
 mod args;
 mod config;
 mod health;

@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 use super::{
-    admin,
+    admin, api_key,
     args::{Cli, Command, Global},
     config, health, keys, migrate, openapi, policy, report, serve,
 };
@@ -46,6 +46,7 @@ fn dispatch(Cli { global, command }: Cli) -> anyhow::Result<Outcome> {
         Command::Serve => serve::run(&global),
         Command::Migrate => migrate::run(&global),
         Command::Admin(command) => admin::run(&global, &command),
+        Command::ApiKey(command) => api_key::run(&global, &command),
         Command::Keys(command) => keys::run(&global, &command),
         Command::Policy(command) => policy::run(&global, &command),
         Command::Openapi => openapi::run(),

@@ -1,4 +1,4 @@
-//! `[tokens]`, `[sessions]`, `[passwords]` and `[registration]`.
+//! `[tokens]`, `[sessions]`, `[passwords]`, `[registration]` and `[api_keys]`.
 
 use super::{Problems, origin::check_origin, section::section};
 use crate::jws::Algorithm;
@@ -23,6 +23,8 @@ section! {
         signing_alg: Algorithm = Algorithm::EdDsa,
         /// How long a key signs before the next one takes its place, days.
         key_life_days: u32 = 90,
+        /// Whether answers with tokens name the access token in `X-Access-Token` too, for clients that read it there.
+        expose_header: bool = false,
     }
 }
 
@@ -66,6 +68,18 @@ section! {
         /// Whether sign-up says that an address is taken (409) and names the new user (201). When not, the
         /// answer is the same 202 for a new and a known address (R12, C20).
         reveal_duplicates: bool = false,
+    }
+}
+
+section! {
+    /// API keys.
+    struct ApiKeysConfig in "api_keys" {
+        /// The word in `bwk_<word>_…`: 1 to 12 lower-case letters and digits, not `rt`.
+        environment: String = "prod".to_owned(),
+        /// Keys that a user may have at once.
+        max_per_user: u32 = 100,
+        /// Unknown keys that an address may send in a minute before it is told to wait; each node counts by itself.
+        failures_per_minute: u32 = 30,
     }
 }
 
@@ -147,6 +161,18 @@ impl PasswordsConfig {
         if self.max_length < 64 {
             found.add("passwords.max_length", "NIST SP 800-63B-4 asks to take at least 64");
         }
+    }
+}
+
+impl ApiKeysConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let word = &self.environment;
+        if !(1..=12).contains(&word.len()) || !word.bytes().all(fits) || word == "rt" {
+            found.add("api_keys.environment", "must be 1 to 12 lower-case letters and digits, and not `rt`");
+        }
+        found.within("api_keys.max_per_user", u64::from(self.max_per_user), 1..=10_000);
+        found.within("api_keys.failures_per_minute", u64::from(self.failures_per_minute), 1..=100_000);
     }
 }
 

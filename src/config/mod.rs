@@ -31,7 +31,7 @@ mod tests;
 
 pub use data::DataConfig;
 pub use http::{DocsConfig, ServerConfig};
-pub use identity::{PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig};
+pub use identity::{ApiKeysConfig, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig};
 pub use keyring::{KeyringError, RootSecrets, make_data_folder};
 pub use limits::LimitsConfig;
 pub use load::{Loaded, load};

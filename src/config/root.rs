@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, PasswordsConfig, PolicyConfig,
-    Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig, SessionsConfig,
-    StorageConfig, TokensConfig,
+    ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, PasswordsConfig,
+    PolicyConfig, Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig,
+    SessionsConfig, StorageConfig, TokensConfig,
 };
 
 /// Everything that can be set.
@@ -34,6 +34,8 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// Sign-up.
     pub registration: RegistrationConfig,
+    /// API keys.
+    pub api_keys: ApiKeysConfig,
     /// How often strangers may try.
     pub limits: LimitsConfig,
     /// Root secrets; generated into the data folder when absent.
@@ -55,6 +57,7 @@ impl Config {
         SessionsConfig::SECTION,
         PasswordsConfig::SECTION,
         RegistrationConfig::SECTION,
+        ApiKeysConfig::SECTION,
         LimitsConfig::SECTION,
         SecretsConfig::SECTION,
         LogConfig::SECTION,
@@ -83,6 +86,7 @@ impl Config {
         self.tokens.check(&mut found);
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
+        self.api_keys.check(&mut found);
         self.limits.check(&mut found);
         self.secrets.check(&mut found);
         self.log.check(&mut found);

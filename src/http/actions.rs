@@ -19,6 +19,8 @@ pub enum ResourceOf {
     Caller,
     /// The policy store that the path names.
     PolicyStore,
+    /// The API key that the path names.
+    ApiKey,
     /// The installation: its own tenant, whichever the caller's is.
     Installation,
 }
@@ -68,6 +70,18 @@ actions! {
     RevokeOwnSession "revokeOwnSession" Caller;
     /// Ending all of one's own sessions but this one.
     RevokeOtherSessions "revokeOtherSessions" Caller;
+    /// Making an API key for oneself.
+    CreateApiKey "createApiKey" Caller;
+    /// Listing one's own API keys.
+    ListApiKeys "listApiKeys" Caller;
+    /// Reading about an API key.
+    ReadApiKey "readApiKey" ApiKey;
+    /// Changing an API key.
+    UpdateApiKey "updateApiKey" ApiKey;
+    /// Revoking an API key.
+    RevokeApiKey "revokeApiKey" ApiKey;
+    /// Using an API key from where it is used.
+    UseApiKey "useApiKey" Tenant;
     /// Asking for a decision about oneself.
     Authorize "authorize" PolicyStore;
     /// Asking for a decision about someone else.

@@ -48,11 +48,16 @@ codes! {
     RefreshExpired           401 "refresh_expired"           "The refresh token has expired";
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
+    ApiKeyInvalid            401 "api_key_invalid"           "The API key is not one of ours";
+    ApiKeyRevoked            401 "api_key_revoked"           "The API key was revoked";
+    ApiKeyExpired            401 "api_key_expired"           "The API key has expired";
     AccountLocked            403 "account_locked"            "The account is locked";
     AccountDisabled          403 "account_disabled"          "The account is disabled";
     EmailUnverified          403 "email_unverified"          "The address is not verified yet";
     InsufficientPermissions  403 "insufficient_permissions"  "The caller may not do this";
     PolicyViolation          403 "policy_violation"          "A policy forbids this";
+    IpNotAllowed             403 "ip_not_allowed"            "This is not allowed from this address";
+    CrossSite                403 "cross_site"                "A page of another site may not send this";
     RegistrationClosed       403 "registration_closed"       "Sign-up is closed";
     NotFound                 404 "not_found"                 "There is no such thing";
     RoleNotFound             404 "role_not_found"            "There is no such role";
@@ -62,6 +67,7 @@ codes! {
     Conflict                 409 "conflict"                  "The state does not allow this";
     VersionConflict          409 "version_conflict"          "Another version is active than expected";
     SetupCompleted           409 "setup_completed"           "The first administrator exists already";
+    KeyLimitReached          409 "key_limit_reached"         "There are as many API keys as may be";
     PreconditionFailed       412 "precondition_failed"       "It is not as the caller has seen it";
     PayloadTooLarge          413 "payload_too_large"         "The body is too large";
     UnsupportedMediaType     415 "unsupported_media_type"    "The body must be application/json";
@@ -76,7 +82,9 @@ codes! {
     PolicyRefused            422 "policy_refused"            "The policies have errors; nothing was stored";
     PasswordBreached         422 "password_breached"         "The password is one of the best known";
     TooManyAttempts          429 "too_many_attempts"         "Tried too often; come back later";
+    RateLimitExceeded        429 "rate_limit_exceeded"       "Too many requests; come back later";
     InternalError            500 "internal_error"            "Something failed on our side";
+    ApiKeyGenerationFailed   503 "api_key_generation_failed" "No API key could be made; come back later";
     HashingOverloaded        503 "hashing_overloaded"        "Too many sign-ins at once";
     StoreUnavailable         503 "store_unavailable"         "The database does not answer";
     NoActiveVersion          503 "no_active_version"         "The policy store has no active version";
@@ -92,7 +100,10 @@ impl Code {
     /// Seconds after which another try makes sense, for the codes where one does.
     pub const fn retry_after_secs(self) -> Option<u32> {
         match self {
-            Self::HashingOverloaded
+            Self::TooManyAttempts
+            | Self::RateLimitExceeded
+            | Self::ApiKeyGenerationFailed
+            | Self::HashingOverloaded
             | Self::StoreUnavailable
             | Self::NoActiveVersion
             | Self::RequestDeadline => Some(1),
@@ -109,6 +120,7 @@ impl Code {
             | Self::TokenRevoked
             | Self::WrongTokenType
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
+            Self::ApiKeyInvalid | Self::ApiKeyRevoked | Self::ApiKeyExpired => Some("ApiKey"),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),
             _ => None,
         }

@@ -3,6 +3,7 @@
 
 use super::{codes::Code, problem::Problem};
 use crate::{
+    api_keys::ApiKeyError,
     authn::{AuthnError, PasswordProblem},
     authorize::AuthorizeError,
     base::EntropyError,
@@ -103,6 +104,28 @@ pub(super) fn password_problem(problem: PasswordProblem) -> Problem {
         | PasswordProblem::TooWeak => Code::PasswordTooWeak,
     };
     Problem::new(code).detail(problem.to_string())
+}
+
+impl From<ApiKeyError> for Problem {
+    fn from(error: ApiKeyError) -> Self {
+        match error {
+            ApiKeyError::Invalid => Self::new(Code::ApiKeyInvalid),
+            ApiKeyError::Revoked => Self::new(Code::ApiKeyRevoked),
+            ApiKeyError::Expired => Self::new(Code::ApiKeyExpired),
+            ApiKeyError::IpNotAllowed => Self::new(Code::IpNotAllowed),
+            ApiKeyError::TooFast { wait } => Self::new(Code::RateLimitExceeded).retry_after(wait),
+            ApiKeyError::TooManyFailures { wait } => Self::new(Code::TooManyAttempts).retry_after(wait),
+            ApiKeyError::NotFound => Self::new(Code::NotFound),
+            ApiKeyError::LimitReached { .. } => Self::new(Code::KeyLimitReached).detail(error.to_string()),
+            ApiKeyError::OwnerNotFound => Self::new(Code::NotFound).detail(error.to_string()),
+            ApiKeyError::UnknownRole(_) => Self::new(Code::UnknownRole).at("/roles", error.to_string()),
+            ApiKeyError::RoleNotHeld(_) => {
+                Self::new(Code::InsufficientPermissions).at("/roles", error.to_string())
+            }
+            ApiKeyError::Storage(error) => error.into(),
+            ApiKeyError::Entropy(error) => Self::new(Code::ApiKeyGenerationFailed).cause(error),
+        }
+    }
 }
 
 impl From<UserError> for Problem {

@@ -8,6 +8,7 @@
 pub mod actions;
 mod activity;
 pub mod codes;
+mod cookies;
 mod errors;
 pub mod extract;
 mod middleware;

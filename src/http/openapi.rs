@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 
 use super::{
     codes::Code,
+    cookies,
     problem::{FieldError, ProblemBody},
     routes,
 };
@@ -20,14 +21,21 @@ pub const ACTION: &str = "x-bailiwick-action";
 /// Codes that any operation may answer.
 const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
 /// Codes of every operation that needs a token.
-const AUTHENTICATED: [Code; 7] = [
+const AUTHENTICATED: [Code; 14] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
     Code::TokenRevoked,
     Code::WrongTokenType,
     Code::SessionExpired,
+    Code::ApiKeyInvalid,
+    Code::ApiKeyRevoked,
+    Code::ApiKeyExpired,
+    Code::IpNotAllowed,
     Code::InsufficientPermissions,
+    Code::PolicyViolation,
+    Code::TooManyAttempts,
+    Code::RateLimitExceeded,
 ];
 /// Codes of every operation with a body.
 const WITH_BODY: [Code; 5] = [
@@ -54,6 +62,7 @@ const WITH_BODY: [Code; 5] = [
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
         (name = "sessions", description = "The caller's own sessions"),
+        (name = "api-keys", description = "Keys by which programs call this API"),
         (name = "roles", description = "Roles and who has them"),
         (name = "setup", description = "The first administrator"),
         (name = "keys", description = "Keys that sign and verify our tokens"),
@@ -74,13 +83,25 @@ pub fn document() -> Value {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "`access_token` of a sign-in or refresh",
         });
-        components.insert("securitySchemes".to_owned(), json!({ "bearer": bearer }));
+        let api_key = json!({
+            "type": "apiKey", "in": "header", "name": "X-API-Key",
+            "description": "`api_key` of `POST /v1/api-keys`; also as `Authorization: ApiKey …` or `Bearer …`",
+        });
+        let cookie = json!({
+            "type": "apiKey", "in": "cookie", "name": cookies::ACCESS,
+            "description": "The same in a cookie, after a sign-in with `?mode=cookie`. What changes something must \
+                            come from a page of this host, or of an origin that the configuration names.",
+        });
+        let schemes = json!({ "bearer": bearer, "cookie": cookie, "api_key": api_key });
+        components.insert("securitySchemes".to_owned(), schemes);
         components.insert("examples".to_owned(), Value::Object(problem_examples()));
     }
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for item in paths.into_iter().flatten().filter_map(|(_, item)| item.as_object_mut()) {
-        for operation in item.values_mut().filter_map(Value::as_object_mut) {
-            complete(operation);
+        for (method, operation) in item {
+            if let Some(operation) = operation.as_object_mut() {
+                complete(operation, method == "get");
+            }
         }
     }
     sorted(document)
@@ -93,15 +114,21 @@ pub fn text() -> String {
     text
 }
 
-fn complete(operation: &mut Map<String, Value>) {
+fn complete(operation: &mut Map<String, Value>, is_read: bool) {
     let declared = operation.remove(CODES).unwrap_or_default();
     let declared = declared.as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut codes: Vec<Code> = declared
         .filter_map(|name| Code::ALL.iter().copied().find(|code| code.as_str() == name))
         .chain(EVERYWHERE)
         .collect();
-    if operation.get("security").is_some() {
+    if let Some(security) = operation.get_mut("security") {
         codes.extend(AUTHENTICATED);
+        if !is_read {
+            codes.push(Code::CrossSite);
+        }
+        if let Some(ways) = security.as_array_mut() {
+            ways.push(json!({ "cookie": [] }));
+        }
     }
     let parameters = operation.get("parameters").and_then(Value::as_array);
     if parameters.is_some_and(|listed| listed.iter().any(|parameter| parameter["in"] == "path")) {

@@ -4,7 +4,7 @@
 //! outermost middleware writes the body, because only there the request id is known for certain
 //! and only there the cause is logged, once.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -105,6 +105,12 @@ impl Problem {
             .header(RETRY_AFTER, wait.to_string())
             .header(RATE_LIMIT, format!("\"{name}\";r=0;t={wait}"))
             .header(RATE_LIMIT_POLICY, policy)
+    }
+
+    /// Says after how long another try makes sense, in whole seconds rounded up.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        self.header(RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string())
     }
 
     /// Adds a header to the answer. What is no header value is left out.

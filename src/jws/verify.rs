@@ -99,10 +99,14 @@ pub fn verify<'k, K: Kind>(
     expected: &Expected<'_>,
     key_of: impl FnOnce(&str) -> Option<&'k VerifyingKey>,
 ) -> Result<K::Claims, Refusal> {
-    let payload = opened(token, |typ| typ == Some(K::TYP), |kid| {
-        let kid = kid.ok_or(Refusal::Invalid("kid"))?;
-        key_of(kid).ok_or(Refusal::UnknownKey)
-    })?;
+    let payload = opened(
+        token,
+        |typ| typ == Some(K::TYP),
+        |kid| {
+            let kid = kid.ok_or(Refusal::Invalid("kid"))?;
+            key_of(kid).ok_or(Refusal::UnknownKey)
+        },
+    )?;
     let registered = Registered::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))?;
     check_times(&registered, expected)?;
     if registered.iss != expected.issuer {
@@ -126,7 +130,9 @@ pub fn verify_assertion<'k>(
     key_of: impl FnOnce(Option<&str>) -> Option<&'k VerifyingKey>,
 ) -> Result<Value, Refusal> {
     let fits = |typ: Option<&str>| {
-        typ.is_none_or(|typ| ["jwt", "client-authentication+jwt"].iter().any(|it| typ.eq_ignore_ascii_case(it)))
+        typ.is_none_or(|typ| {
+            ["jwt", "client-authentication+jwt"].iter().any(|it| typ.eq_ignore_ascii_case(it))
+        })
     };
     opened(token, fits, |kid| key_of(kid).ok_or(Refusal::UnknownKey))
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     audit::{self, Actor},
     base::{Clock, Cursor, Entropy, Limit, Page, RoleBindingId, TenantId, UserId},
-    bus::IdentityNews,
+    bus::{IdentityNews, Subject},
     storage::{Db, Fault, Result, Run, Tx},
     write_tx,
 };
@@ -73,7 +73,7 @@ impl RoleService {
             audit::record(tx, now, &*self.entropy, entry).await?;
             store::by_name(tx, tenant, name).await?.ok_or(RoleError::NotFound)
         })?;
-        self.news.tell(tenant, None).await;
+        self.news.tell(tenant, Subject::Tenant).await;
         Ok(made)
     }
 
@@ -96,7 +96,7 @@ impl RoleService {
             let entry = actor.does(tenant, "role_deleted", name, json!({}));
             Ok(audit::record(tx, self.clock.now(), &*self.entropy, entry).await?)
         })?;
-        self.news.tell(tenant, None).await;
+        self.news.tell(tenant, Subject::Tenant).await;
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl RoleService {
         let granted = write_tx!(self.db, "roles.grant", |tx| -> Result<Granted, RoleError> {
             self.grant_in(tx, tenant, user, role.as_str(), actor).await
         })?;
-        self.news.tell(tenant, Some(user)).await;
+        self.news.tell(tenant, Subject::User(user)).await;
         Ok(granted)
     }
 
@@ -199,7 +199,7 @@ impl RoleService {
             let entry = actor.does(tenant, "role_revoked", &subject, json!({ "role": role }));
             Ok(audit::record(tx, self.clock.now(), &*self.entropy, entry).await?)
         })?;
-        self.news.tell(tenant, Some(user)).await;
+        self.news.tell(tenant, Subject::User(user)).await;
         Ok(())
     }
 

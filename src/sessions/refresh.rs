@@ -12,10 +12,11 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::base::{Digest32, Entropy, EntropyError, MacKey, PlainToken, SealingKey, SessionId};
+use crate::base::{
+    Digest32, Entropy, EntropyError, MacKey, PlainToken, SealingKey, SessionId, from_base62, to_base62,
+};
 
 const PREFIX: &str = "bwk_rt_";
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Digits of `gen` and `crc`.
 const DIGITS: usize = 6;
 /// Bytes of the tag that are sent.
@@ -46,11 +47,11 @@ impl RefreshToken {
         let body = format!(
             "{PREFIX}{}.{}{}{}",
             BASE64_URL_SAFE_NO_PAD.encode(self.session.as_uuid().as_bytes()),
-            to_base62(u64::try_from(self.generation).unwrap_or(0)),
+            to_base62(self.generation.to_be_bytes(), DIGITS),
             self.secret.expose(),
             BASE64_URL_SAFE_NO_PAD.encode(tag),
         );
-        let crc = to_base62(u64::from(crc32fast::hash(body.as_bytes())));
+        let crc = checksum(&body);
         PlainToken::new(format!("{body}_{crc}"))
     }
 
@@ -61,7 +62,7 @@ impl RefreshToken {
         }
         let (body, crc) = text.split_at_checked(text.len().checked_sub(DIGITS)?)?;
         let body = body.strip_suffix('_')?;
-        if from_base62(crc)? != u64::from(crc32fast::hash(body.as_bytes())) {
+        if crc != checksum(body) {
             return None;
         }
         let (sid, rest) = body.strip_prefix(PREFIX)?.split_once('.')?;
@@ -69,7 +70,7 @@ impl RefreshToken {
         let (secret, tag) = rest.split_at_checked(43)?;
         let session = session_of(sid)?;
         BASE64_URL_SAFE_NO_PAD.decode(secret).ok().filter(|bytes| bytes.len() == 32)?;
-        let generation = i64::try_from(from_base62(generation)?).ok()?;
+        let generation = i64::from_be_bytes(from_base62(generation)?);
         let token = Self { session, generation, secret: PlainToken::new(secret.to_owned()) };
         let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok().filter(|tag| tag.len() == TAG_BYTES)?;
         let (sid, generation) = token.tagged();
@@ -108,22 +109,9 @@ fn session_of(sid: &str) -> Option<SessionId> {
     format!("{}_{}", SessionId::PREFIX, Uuid::from_bytes(bytes).as_simple()).parse().ok()
 }
 
-/// The last six base62 digits of `number`.
-fn to_base62(mut number: u64) -> String {
-    let mut digits = [b'0'; DIGITS];
-    for digit in digits.iter_mut().rev() {
-        let at = usize::try_from(number % 62).unwrap_or(0);
-        *digit = BASE62.get(at).copied().unwrap_or(b'0');
-        number /= 62;
-    }
-    digits.iter().copied().map(char::from).collect()
-}
-
-fn from_base62(digits: &str) -> Option<u64> {
-    digits.bytes().try_fold(0_u64, |number, digit| {
-        let value = BASE62.iter().position(|known| *known == digit)?;
-        number.checked_mul(62)?.checked_add(u64::try_from(value).ok()?)
-    })
+/// The checksum of a text, as it stands at its end.
+fn checksum(text: &str) -> String {
+    to_base62(crc32fast::hash(text.as_bytes()).to_be_bytes(), DIGITS)
 }
 
 #[cfg(test)]
@@ -161,11 +149,9 @@ mod tests {
             format!("{}{}{}", &body[..36], "A".repeat(43), &body[79..]),
             format!("{}{}", &body[..79], "A".repeat(22)),
         ] {
-            let crc = to_base62(u64::from(crc32fast::hash(forged.as_bytes())));
+            let crc = checksum(&forged);
             assert!(RefreshToken::parse(&format!("{forged}_{crc}"), &key).is_none());
         }
-        assert_eq!(to_base62(u64::from(u32::MAX)), "4gfFC3");
-        assert_eq!(from_base62("4gfFC3"), Some(u64::from(u32::MAX)));
         let sealed = token.grace_key().seal(&token.grace_place(), b"next", &SeededEntropy::new(1)).unwrap();
         let read = RefreshToken::parse(&text, &key).unwrap();
         assert_eq!(read.grace_key().open(&read.grace_place(), &sealed).unwrap(), b"next");

@@ -25,18 +25,18 @@ mod issue;
 mod keys;
 mod lifecycle;
 mod model;
-mod services;
 mod schedule;
 mod service;
+mod services;
 mod store;
 mod verify;
 
 pub use crate::jws::{Algorithm, Audience};
 pub use error::TokenError;
 pub use keys::JwkSet;
-pub use services::{Act, Exchange, MAX_ACTORS, Presented, ServiceClaims, ServiceSubject, ServiceToken};
 pub use model::{
     AccessClaims, AccessSubject, AccessToken, CLIENT, JWKS_MAX_AGE, KeyState, KeyStateError, Rewrapped,
     SigningKey, TokenSettings,
 };
 pub use service::{TokenParts, TokenService};
+pub use services::{Act, Exchange, MAX_ACTORS, Presented, ServiceClaims, ServiceSubject, ServiceToken};

@@ -35,12 +35,7 @@ pub(super) fn verify<'k, K: Kind>(
     now: Millis,
     key_of: impl FnOnce(&str) -> Option<&'k Key>,
 ) -> Result<K::Claims, Refusal> {
-    let expected = Expected {
-        issuer: &settings.issuer,
-        audience,
-        leeway: settings.leeway,
-        now_ms: now.0,
-    };
+    let expected = Expected { issuer: &settings.issuer, audience, leeway: settings.leeway, now_ms: now.0 };
     jws::verify::<K>(token, &expected, |kid| key_of(kid).map(Key::public))
 }
 

@@ -8,7 +8,7 @@ use super::{Credentials, NewUser, Phc, User, UserError, UserStatus, store};
 use crate::{
     audit::{self, Actor},
     base::{Clock, Entropy, TenantId, UserId},
-    bus::IdentityNews,
+    bus::{IdentityNews, Subject},
     storage::{Db, Result, Tx},
     write_tx,
 };
@@ -50,7 +50,7 @@ impl UserService {
     /// Makes a committed change of a user, or of their roles, known to this node and then to the others:
     /// after a transaction with `…_in`, before its outcome is answered.
     pub async fn changed(&self, tenant: TenantId, id: UserId) {
-        self.news.tell(tenant, Some(id)).await;
+        self.news.tell(tenant, Subject::User(id)).await;
     }
 
     /// [`UserService::create`] inside a transaction of the caller's, who calls [`UserService::changed`].

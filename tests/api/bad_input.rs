@@ -58,6 +58,7 @@ fn path_of(operation: &Operation) -> String {
         ("{type}", "Team"),
         ("{id}", "t"),
         ("{name}", "auditor"),
+        ("{key_id}", "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{binding_id}", "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{session_id}", "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
     ] {
@@ -68,7 +69,7 @@ fn path_of(operation: &Operation) -> String {
 }
 
 /// A body that has the right form, out of the examples of the document.
-fn sample(operation: &Operation) -> Value {
+pub(crate) fn sample(operation: &Operation) -> Value {
     let mut body = sample_of(operation.body().unwrap());
     if body.get("refresh_token").is_some() {
         body["refresh_token"] = json!(with_checksum("bwk_rt_AAAAAAAAAAAAAAAAAAAAAA.000001"));

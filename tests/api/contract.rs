@@ -35,7 +35,9 @@ impl Operation {
     /// Whether it refuses callers without a token.
     pub(crate) fn needs_token(&self) -> bool {
         let schemes = self.about.get("security").and_then(Value::as_array);
-        schemes.is_some_and(|schemes| schemes.iter().all(|scheme| scheme.get("bearer").is_some()))
+        schemes.is_some_and(|schemes| {
+            schemes.iter().all(|scheme| scheme.as_object().is_some_and(|ways| !ways.is_empty()))
+        })
     }
 
     /// Names of its parameters of a kind: `path` or `query`.

@@ -5,6 +5,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair},
 };
+use bailiwick::base::to_base62;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Value, json};
 
@@ -192,12 +193,12 @@ fn altered(token: &str) -> Vec<(String, String)> {
 
 /// A refresh token's body with the checksum that fits it.
 pub(crate) fn with_checksum(body: &str) -> String {
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut number = crc32fast::hash(body.as_bytes()) as usize;
-    let mut text = [b'0'; 6];
-    for digit in text.iter_mut().rev() {
-        *digit = digits[number % 62];
-        number /= 62;
-    }
-    format!("{body}_{}", String::from_utf8_lossy(&text))
+    format!("{body}_{}", to_base62(crc32fast::hash(body.as_bytes()).to_be_bytes(), 6))
+}
+
+/// An API key with the checksum that fits it.
+pub(crate) fn api_key(env: &str, id: u128, secret: &str) -> String {
+    let body = format!("bwk_{env}_{}{secret}", to_base62(id.to_be_bytes(), 22));
+    let crc = to_base62(crc32fast::hash(body.as_bytes()).to_be_bytes(), 6);
+    body + &crc
 }

@@ -14,6 +14,7 @@ mod contract;
 mod entities;
 mod forge;
 
+mod api_keys;
 mod auth;
 mod authorize;
 mod bad_input;

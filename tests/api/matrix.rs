@@ -16,17 +16,22 @@ use crate::{
 };
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/matrix.txt");
-const CALLERS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "locked"];
+const CALLERS: [&str; 7] = ["anonymous", "user", "manager", "admin", "super_admin", "locked", "admin_key"];
 
 /// A server on which one caller tries everything, each time in a session of its own.
 struct Stage {
     test: TestApp,
     root: Actor,
     caller: Option<Actor>,
+    /// What the caller sends instead of an access token.
+    credential: Option<String>,
     locked: bool,
     other: Actor,
     leaver: Actor,
     binding: String,
+    /// An API key of the caller's, or of somebody else.
+    api_key: String,
+    /// A key that signs nothing yet.
     key: String,
 }
 
@@ -39,7 +44,7 @@ impl Stage {
             "user" | "locked" => Some(test.user("caller").await),
             role => {
                 let caller = test.user("caller").await;
-                test.grant(&root, &caller, role).await;
+                test.grant(&root, &caller, role.trim_end_matches("_key")).await;
                 Some(caller)
             }
         };
@@ -52,10 +57,16 @@ impl Stage {
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
         let team = json!({"upserts": [{"uid": {"type": "Team", "id": "t"}}]});
         test.post("/v1/policy-stores/app/entities:batch", &root.token, team).await.expect(200);
+        let owner = caller.as_ref().unwrap_or(&other);
+        let body = json!({"name": "key", "scopes": ["*"]});
+        let made = test.post("/v1/api-keys", &owner.token, body).await.expect(201);
+        let field = |name: &str| made[name].as_str().unwrap().to_owned();
+        let (api_key, credential) = (field("id"), who.ends_with("_key").then(|| field("api_key")));
+        let locked = who == "locked";
         // A key that signs nothing yet: dropping it signs nobody out.
         let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
         let key = key["kid"].as_str().unwrap().to_owned();
-        Some(Self { test, root, caller, locked: who == "locked", other, leaver, binding, key })
+        Some(Self { test, root, caller, credential, locked, other, leaver, binding, api_key, key })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -80,13 +91,14 @@ impl Stage {
             .replace("{type}", "Team")
             .replace("{id}", "t")
             .replace("{name}", "spare")
+            .replace("{key_id}", &self.api_key)
             .replace("{binding_id}", &self.binding)
             .replace("{kid}", &self.key)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
         let method: Method = method.to_uppercase().parse().unwrap();
-        let token = session.as_ref().map(|session| session.token.as_str());
+        let token = self.credential.as_deref().or(session.as_ref().map(|session| session.token.as_str()));
         send(router, method, &path, token, body).await
     }
 
@@ -110,7 +122,7 @@ impl Stage {
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
             "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
-            "create_role" => json!({"name": "made"}),
+            "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
         })
@@ -235,10 +247,10 @@ both! {
         for operation in operations() {
             assert!(actions::ALL.contains(&operation.action()), "{}", operation.action());
         }
-        // Explaining and asking about others stand in the body of `authorize`.
+        // Explaining and asking about others stand in the body of `authorize`; a key is used with any operation.
         let named: Vec<_> = operations().iter().map(crate::contract::Operation::action).collect();
         let unnamed: Vec<_> = actions::ALL.iter().filter(|action| !named.contains(action)).collect();
-        assert_eq!(unnamed, [&"authorizeOthers", &"explain"]);
+        assert_eq!(unnamed, [&"useApiKey", &"authorizeOthers", &"explain"]);
     }
 }
 

@@ -99,7 +99,7 @@ both! {
         let allowed = ask(origin).await;
         assert_eq!(allowed.header("access-control-allow-origin"), origin, "on problems too");
         assert!(allowed.header("vary").to_lowercase().contains("origin"));
-        assert_eq!(allowed.header("access-control-allow-credentials"), "");
+        assert_eq!(allowed.header("access-control-allow-credentials"), "true", "for cookies");
         for other in [
             "null", "https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "https://APP.example.com",
             "https://app.example.com:443", "https://app.example.com:8443", "https://badapp.example.com", "https://app.example.com/", "*", "",

@@ -177,7 +177,7 @@ impl Node {
     pub(crate) async fn caller(&self, signed_in: &SignedIn) -> Result<Arc<UserCaller>, AuthnError> {
         match self.authn.identify(Some(signed_in.access.token.expose())).await? {
             Caller::User(caller) => Ok(caller),
-            Caller::Anonymous => panic!("a token that names nobody"),
+            other => panic!("a token that names no user: {other:?}"),
         }
     }
 

@@ -11,10 +11,11 @@ use crate::{
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_matrix.txt");
-const ACTORS: [&str; 6] = ["anonymous", "user", "manager", "admin", "super_admin", "disabled"];
+const ACTORS: [&str; 8] =
+    ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 32] = [
+const ROWS: [(&str, &[&str]); 38] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -28,6 +29,12 @@ const ROWS: [(&str, &[&str]); 32] = [
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
+    ("createApiKey", &["User::\"self\"", "User::\"other\""]),
+    ("listApiKeys", &["User::\"self\"", "User::\"other\""]),
+    ("readApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
+    ("updateApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
+    ("revokeApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
+    ("useApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("authorize", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("authorizeOthers", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("explain", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
@@ -57,7 +64,12 @@ const ROWS: [(&str, &[&str]); 32] = [
 
 /// `+` allowed, `-` denied, `.` the action is not one for this caller.
 fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
-    let principal = if actor == "anonymous" { "Anonymous::\"anonymous\"" } else { "User::\"self\"" };
+    let principal = match actor {
+        "anonymous" => "Anonymous::\"anonymous\"",
+        "user_key" => "ApiKey::\"own\"",
+        "tenant_key" => "ApiKey::\"tenant_key\"",
+        _ => "User::\"self\"",
+    };
     let context = json!({"bailiwick": {"now": "2026-01-01T00:00:00Z"}});
     let parts = RequestParts {
         principal: &raw(&json!(principal)),
@@ -72,8 +84,20 @@ fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
             "attrs": {"email_verified": true, "status": status, "tenant": {"type": "Tenant", "id": "t"}},
             "parents": [{"type": "Role", "id": role}, {"type": "Tenant", "id": "t"}]})
     };
+    let key = |id: &str, owner: Option<&str>| {
+        let mut key = json!({"uid": {"type": "ApiKey", "id": id},
+            "attrs": {"name": "k", "scopes": ["*"], "slot": "none", "tenant": {"type": "Tenant", "id": "t"}},
+            "parents": [{"type": "Tenant", "id": "t"}]});
+        if let Some(owner) = owner {
+            key["attrs"]["owner"] = json!({"type": "User", "id": owner});
+            key["parents"] = json!([{"type": "Tenant", "id": "t"}, {"type": "Role", "id": "user"}]);
+        }
+        key
+    };
     let heir = json!({"uid": {"type": "Role", "id": "heir"}, "attrs": {}, "parents": [{"type": "Role", "id": "super_admin"}]});
-    let entities = raw(&json!([user("self", role), user("other", "user"), heir]));
+    let keys = [key("own", Some("self")), key("other", Some("other")), key("tenant_key", None)];
+    let [own, other, tenants] = keys;
+    let entities = raw(&json!([user("self", role), user("other", "user"), heir, own, other, tenants]));
     let layers = Layers { inline: Some(&entities), ..Layers::default() };
     let slice = EntitySlice::new(system, layers).unwrap();
     let verdict = decide(system, &query, &slice);

@@ -44,20 +44,37 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("roles", &[]),
     ("profiles", &[]),
     ("tokens", &["jws"]),
-    ("api_keys", &[]),
+    // `roles` because a key has no role that its owner has not.
+    ("api_keys", &["roles"]),
     ("sessions", &["tokens"]),
     ("service_auth", &["tokens"]),
     ("integrations", &[]),
     // `roles` for the role that the first administrator is given.
     ("authn", &["users", "roles", "sessions", "tokens", "api_keys", "service_auth"]),
     // Identity as entities: who someone is comes from these, what they may do from `policy`.
-    ("authorize", &["policy", "entities", "users", "roles", "sessions", "tokens", "authn"]),
+    ("authorize", &["policy", "entities", "users", "roles", "api_keys", "sessions", "tokens", "authn"]),
     ("gateway", &["authorize", "authn", "policy"]),
     // Translation. `app` is the state that handlers read.
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("worker", &["base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
     ("app", &["base", "config", "telemetry", "storage", "kv", "bus", "http", "worker", "*domains"]),
-    ("cli", &["app", "audit", "base", "config", "telemetry", "http", "policy", "storage", "tokens", "users"]),
+    (
+        "cli",
+        &[
+            "app",
+            "base",
+            "config",
+            "telemetry",
+            "http",
+            "policy",
+            "storage",
+            "users",
+            "tokens",
+            "roles",
+            "api_keys",
+            "audit",
+        ],
+    ),
     // For other services: it must build without anything else of ours.
     ("enforce", &["jws"]),
 ];

@@ -13,6 +13,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("revocations", "sessions/store.rs"),
     ("roles", "roles/store.rs"),
     ("role_bindings", "roles/store.rs"),
+    ("api_keys", "api_keys/store.rs"),
     ("signing_keys", "tokens/store.rs"),
     ("policy_versions", "policy/store.rs"),
     ("policy_activations", "policy/store.rs"),
@@ -28,6 +29,8 @@ const OWNERS: &[(&str, &str)] = &[
 
 /// Who else may name a table, and why.
 const GUESTS: &[(&str, &str, &str)] = &[
+    ("api_keys/store.rs", "users", "one join answers whether a key and its owner still stand"),
+    ("api_keys/store.rs", "tenants", "the same join asks for the tenant"),
     ("roles/store.rs", "users", "the last active super_admin is found by one statement"),
     ("sessions/store.rs", "users", "one join answers whether a session and its user's epoch still stand"),
     ("sessions/store.rs", "tenants", "the same join asks for the tenant's epoch"),

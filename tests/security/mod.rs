@@ -2,6 +2,10 @@
 
 mod t09_enumeration;
 mod t10_hash_storm;
+mod t17_cross_site;
+mod t18_mass_assignment;
+mod t20_api_keys;
+mod t29_revoked_keys;
 mod t33_hash_bombs;
 mod t44_lockout;
 mod t47_key_rotation;

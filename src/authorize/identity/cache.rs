@@ -10,25 +10,28 @@ use super::{
     records,
 };
 use crate::{
+    api_keys::ApiKeyService,
     authorize::AuthorizeError,
     base::{Clock, Digest32, TenantId, UserId},
-    bus::IdentityNews,
+    bus::{IdentityNews, Subject},
     policy::{Entity, EntityUid, Snapshot},
     roles::RoleService,
     users::UserService,
 };
 
-/// Users and tenants, for each version that asks, whose entities are held.
+/// Users, keys and tenants, for each version that asks, whose entities are held.
 const MAX_MADE: usize = 50_000;
 
-/// A version, and whom its entities are of; without a user, of all roles of the tenant.
-type Key = (Digest32, TenantId, Option<UserId>);
+/// A version, and whom its entities are of; of a tenant, all its roles.
+type Key = (Digest32, TenantId, Subject);
 
 /// Entities, and how old the facts are that they were made of.
 #[derive(Debug)]
 pub(in crate::authorize) struct Made {
     entities: Vec<Arc<Entity>>,
     age: Age,
+    /// The owner of a key: what the key may do hangs on it.
+    owner: Option<(UserId, Age)>,
 }
 
 /// The entities of a question, shared where they are of one user.
@@ -66,7 +69,7 @@ impl IdentityEntities {
     }
 }
 
-/// Users, roles and tenants as entities; see the module.
+/// Users, API keys, roles and tenants as entities; see the module.
 #[derive(Debug)]
 pub struct IdentityCache {
     facts: Facts,
@@ -77,12 +80,11 @@ impl IdentityCache {
     /// Nothing was read yet. Copies live by `clock` and `news`.
     #[must_use]
     pub fn new(
-        users: UserService,
-        roles: RoleService,
+        from: (UserService, RoleService, Arc<ApiKeyService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { facts: Facts::new(users, roles, news, clock), made: Cache::new(MAX_MADE) }
+        Self { facts: Facts::new(from, news, clock), made: Cache::new(MAX_MADE) }
     }
 
     /// The entities of those who are named, each once.
@@ -97,13 +99,13 @@ impl IdentityCache {
         match (&*named.users, named.roles) {
             ([], false) => return Ok(IdentityEntities::None),
             ([user], false) => {
-                return self.made(snapshot, tenant, Some(*user)).await.map(IdentityEntities::One);
+                return self.made(snapshot, tenant, *user).await.map(IdentityEntities::One);
             }
             _ => {}
         }
         let (mut all, mut seen): (Vec<Arc<Entity>>, HashSet<EntityUid>) = (Vec::new(), HashSet::new());
-        let whole_tenant = named.roles.then_some(None);
-        for user in named.users.iter().copied().map(Some).chain(whole_tenant) {
+        let whole_tenant = named.roles.then_some(Subject::Tenant);
+        for user in named.users.iter().copied().chain(whole_tenant) {
             let made = self.made(snapshot, tenant, user).await?;
             all.extend(made.entities.iter().filter(|entity| seen.insert(entity.uid())).cloned());
         }
@@ -114,26 +116,42 @@ impl IdentityCache {
         &self,
         snapshot: &Snapshot,
         tenant: TenantId,
-        user: Option<UserId>,
+        subject: Subject,
     ) -> Result<Arc<Made>, AuthorizeError> {
-        let key = (snapshot.digest(), tenant, user);
-        if let Some(made) = self.made.get(&key).filter(|made| self.facts.counts(made.age, tenant, user)) {
+        let key = (snapshot.digest(), tenant, subject);
+        if let Some(made) = self.made.get(&key).filter(|made| self.counts(made, tenant, subject)) {
             return Ok(made);
         }
         let types = snapshot.identity();
         let roles = self.facts.roles(tenant).await?;
-        let (records, age) = match user {
-            // A user's stamp moves with the tenant's roles too.
-            Some(user) => {
+        let mut key_owner = None;
+        let (records, age) = match subject {
+            Subject::Tenant => (records::of_roles(&roles.fact, types), roles.age),
+            // The stamp of a user, and of a key, moves with the tenant's roles too.
+            Subject::User(user) => {
                 let user = self.facts.user(tenant, user).await?;
                 (records::of_user(&user.fact, &roles.fact, types), user.age.with(roles.age))
             }
-            None => (records::of_roles(&roles.fact, types), roles.age),
+            Subject::Key(id) => {
+                let key = self.facts.key(tenant, id).await?;
+                let owner = match key.fact.as_ref().and_then(|key| key.owner) {
+                    Some(user) => Some((user, self.facts.user(tenant, user).await?)),
+                    None => None,
+                };
+                key_owner = owner.as_ref().map(|(user, held)| (*user, held.age));
+                let owner = owner.as_ref().map(|(_, held)| &held.fact);
+                (records::of_key(key.fact.as_ref(), owner, &roles.fact, types), key.age.with(roles.age))
+            }
         };
         let entities = records.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));
         let entities = entities.collect::<Result<_, _>>()?;
-        let made = Arc::new(Made { entities, age });
+        let made = Arc::new(Made { entities, age, owner: key_owner });
         self.made.insert(key, Arc::clone(&made));
         Ok(made)
+    }
+
+    fn counts(&self, made: &Made, tenant: TenantId, subject: Subject) -> bool {
+        let of_owner = |(user, age)| self.facts.counts(age, tenant, Subject::User(user));
+        self.facts.counts(made.age, tenant, subject) && made.owner.is_none_or(of_owner)
     }
 }

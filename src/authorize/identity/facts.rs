@@ -1,12 +1,13 @@
-//! What SQL says of a user, and of the roles of a tenant; in memory for seconds.
+//! What SQL says of a user, of an API key, and of the roles of a tenant; in memory for seconds.
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 
 use crate::{
-    base::{Clock, Millis, TenantId, UserId},
-    bus::{IdentityNews, Stamp},
+    api_keys::{ApiKey, ApiKeyService},
+    base::{ApiKeyId, Clock, Millis, TenantId, UserId},
+    bus::{IdentityNews, Stamp, Subject},
     roles::{Hierarchy, RoleService},
     storage::StorageError,
     users::{User, UserService},
@@ -16,7 +17,7 @@ use crate::{
 const TTL: Duration = Duration::from_secs(5);
 /// The same while no news of other nodes come.
 const DEGRADED_TTL: Duration = Duration::from_secs(1);
-/// Users that are held.
+/// Users that are held, and keys.
 const MAX_USERS: usize = 50_000;
 /// Tenants whose roles are held.
 const MAX_TENANTS: usize = 1_000;
@@ -53,32 +54,32 @@ pub(super) struct Held<T> {
 /// The facts of this node.
 #[derive(Debug)]
 pub(super) struct Facts {
-    from: (UserService, RoleService),
+    from: (UserService, RoleService, Arc<ApiKeyService>),
     news: Arc<IdentityNews>,
     clock: Arc<dyn Clock>,
     users: Cache<(TenantId, UserId), Arc<Held<UserFacts>>>,
+    keys: Cache<(TenantId, ApiKeyId), Arc<Held<Option<ApiKey>>>>,
     roles: Cache<TenantId, Arc<Held<Hierarchy>>>,
 }
 
 impl Facts {
     /// Nothing was read yet.
     pub(super) fn new(
-        users: UserService,
-        roles: RoleService,
+        from: (UserService, RoleService, Arc<ApiKeyService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (held_users, held_roles) = (Cache::new(MAX_USERS), Cache::new(MAX_TENANTS));
-        Self { from: (users, roles), news, clock, users: held_users, roles: held_roles }
+        let (users, keys, roles) = (Cache::new(MAX_USERS), Cache::new(MAX_USERS), Cache::new(MAX_TENANTS));
+        Self { from, news, clock, users, keys, roles }
     }
 
     /// Whether what is so old still counts.
-    pub(super) fn counts(&self, age: Age, tenant: TenantId, user: Option<UserId>) -> bool {
+    pub(super) fn counts(&self, age: Age, tenant: TenantId, subject: Subject) -> bool {
         let now = self.clock.now();
         let old = now.since(age.at);
         let is_young = old < DEGRADED_TTL || (old < TTL && !self.news.is_degraded());
         // A clock that jumped back does not make a fact count for longer.
-        is_young && age.at <= now && self.news.stamp(tenant, user) == age.stamp
+        is_young && age.at <= now && self.news.stamp(tenant, subject) == age.stamp
     }
 
     /// What is known of a user.
@@ -89,8 +90,8 @@ impl Facts {
         tenant: TenantId,
         id: UserId,
     ) -> Result<Arc<Held<UserFacts>>, StorageError> {
-        let (users, roles) = &self.from;
-        self.held(&self.users, &(tenant, id), (tenant, Some(id)), async {
+        let (users, roles, _) = &self.from;
+        self.held(&self.users, &(tenant, id), (tenant, Subject::User(id)), async {
             let user = users.get(tenant, id).await?;
             let roles = if user.is_some() { roles.names_of(tenant, id).await? } else { Vec::new() };
             Ok(UserFacts { user, roles })
@@ -98,13 +99,25 @@ impl Facts {
         .await
     }
 
+    /// What is known of a key; `None` when the tenant has no such key.
+    ///
+    /// Errors: as [`Facts::user`].
+    pub(super) async fn key(
+        &self,
+        tenant: TenantId,
+        id: ApiKeyId,
+    ) -> Result<Arc<Held<Option<ApiKey>>>, StorageError> {
+        let (_, _, keys) = &self.from;
+        self.held(&self.keys, &(tenant, id), (tenant, Subject::Key(id)), keys.get(tenant, id)).await
+    }
+
     /// The roles of a tenant.
     ///
     /// Errors: as [`Facts::user`].
     pub(super) async fn roles(&self, tenant: TenantId) -> Result<Arc<Held<Hierarchy>>, StorageError> {
-        let (_, roles) = &self.from;
+        let (_, roles, _) = &self.from;
         let read = async { Ok(Hierarchy::of(roles.list(tenant).await?)) };
-        self.held(&self.roles, &tenant, (tenant, None), read).await
+        self.held(&self.roles, &tenant, (tenant, Subject::Tenant), read).await
     }
 
     /// A fact from memory if it still counts, else from `read`.
@@ -112,14 +125,14 @@ impl Facts {
         &self,
         cache: &Cache<K, Arc<Held<T>>>,
         key: &K,
-        (tenant, user): (TenantId, Option<UserId>),
+        (tenant, subject): (TenantId, Subject),
         read: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<Arc<Held<T>>, StorageError> {
-        if let Some(held) = cache.get(key).filter(|held| self.counts(held.age, tenant, user)) {
+        if let Some(held) = cache.get(key).filter(|held| self.counts(held.age, tenant, subject)) {
             return Ok(held);
         }
         // INVARIANT: the stamp is taken before the read, so what a change overtook never counts.
-        let age = Age { stamp: self.news.stamp(tenant, user), at: self.clock.now() };
+        let age = Age { stamp: self.news.stamp(tenant, subject), at: self.clock.now() };
         let held = Arc::new(Held { fact: read.await?, age });
         cache.insert(key.clone(), Arc::clone(&held));
         Ok(held)

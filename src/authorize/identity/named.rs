@@ -1,19 +1,23 @@
-//! Which users and roles a question speaks of.
+//! Which users, API keys and roles a question speaks of.
 
 use serde_json::Value;
 
-use crate::{base::UserId, policy::IdentityTypes};
+use crate::{
+    base::{ApiKeyId, UserId},
+    bus::Subject,
+    policy::IdentityTypes,
+};
 
-/// Most users that one question may name; what is over is unknown to it, as a stranger is.
+/// Most users and keys that one question may name; what is over is unknown to it, as a stranger is.
 const MAX_USERS: usize = 64;
-/// Length of a user's id as text: prefix, underscore, 32 digits.
-const ID_LENGTH: usize = UserId::PREFIX.len() + 33;
+/// Length of an id as text, after its prefix: underscore, 32 digits.
+const REST_LENGTH: usize = 33;
 
-/// Users by id, and whether roles are spoken of by name.
+/// Users and keys by id, and whether roles are spoken of by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::authorize) struct Named {
     /// Each once, in the order of their first mention, 64 at most.
-    pub(super) users: Vec<UserId>,
+    pub(super) users: Vec<Subject>,
     /// Whether a role may be spoken of, as when it is granted.
     pub(super) roles: bool,
 }
@@ -50,7 +54,10 @@ impl Named {
         let mut named = Self::default();
         for (kind, id) in entities {
             if types.user.as_deref() == Some(kind) {
-                named.add(id.parse().ok());
+                named.add(id.parse().ok().map(Subject::User));
+            }
+            if types.api_key.as_deref() == Some(kind) {
+                named.add(id.parse().ok().map(Subject::Key));
             }
             named.roles |= types.role.as_deref() == Some(kind);
         }
@@ -60,18 +67,25 @@ impl Named {
     /// Adds the users and roles of one text without escapes.
     fn in_plain(&mut self, text: &str, types: &IdentityTypes) {
         if types.user.is_some() {
-            let mut rest = text;
-            while let Some(at) = rest.find(UserId::PREFIX) {
-                let id = rest.get(at..at + ID_LENGTH).and_then(|id| id.parse().ok());
-                self.add(id);
-                rest = rest.get(at + UserId::PREFIX.len()..).unwrap_or_default();
-            }
+            self.add_found(text, UserId::PREFIX, |id| id.parse().ok().map(Subject::User));
+        }
+        if types.api_key.is_some() {
+            self.add_found(text, ApiKeyId::PREFIX, |id| id.parse().ok().map(Subject::Key));
         }
         self.roles |= types.role.as_deref().is_some_and(|role| text.contains(role));
     }
 
-    /// The users, each once.
-    pub(in crate::authorize) fn users(&self) -> impl Iterator<Item = UserId> {
+    /// Adds what `read` finds in a text wherever an id with this prefix may begin.
+    fn add_found(&mut self, text: &str, prefix: &str, read: impl Fn(&str) -> Option<Subject>) {
+        let mut rest = text;
+        while let Some(at) = rest.find(prefix) {
+            self.add(rest.get(at..at + prefix.len() + REST_LENGTH).and_then(&read));
+            rest = rest.get(at + prefix.len()..).unwrap_or_default();
+        }
+    }
+
+    /// The users and keys, each once.
+    pub(in crate::authorize) fn users(&self) -> impl Iterator<Item = Subject> {
         self.users.iter().copied()
     }
 
@@ -80,8 +94,8 @@ impl Named {
         self.roles
     }
 
-    /// Adds users that are not in it yet, however many, and perhaps the roles.
-    pub(in crate::authorize) fn add_all(&mut self, users: impl Iterator<Item = UserId>, roles: bool) {
+    /// Adds users and keys that are not in it yet, however many, and perhaps the roles.
+    pub(in crate::authorize) fn add_all(&mut self, users: impl Iterator<Item = Subject>, roles: bool) {
         self.users.extend(users);
         self.roles |= roles;
     }
@@ -95,7 +109,7 @@ impl Named {
         }
     }
 
-    fn add(&mut self, id: Option<UserId>) {
+    fn add(&mut self, id: Option<Subject>) {
         if let Some(id) = id.filter(|id| self.users.len() < MAX_USERS && !self.users.contains(id)) {
             self.users.push(id);
         }
@@ -113,13 +127,19 @@ mod tests {
         IdentityTypes {
             user: Some("User".to_owned()),
             role: Some("Role".to_owned()),
+            api_key: Some("ApiKey".to_owned()),
             ..IdentityTypes::default()
         }
     }
 
     fn named(texts: &[&str]) -> (Vec<String>, bool) {
         let named = Named::in_texts(texts.iter().copied(), &types());
-        (named.users.iter().map(ToString::to_string).collect(), named.roles)
+        let text = |subject: &Subject| match subject {
+            Subject::Tenant => "tenant".to_owned(),
+            Subject::User(user) => user.to_string(),
+            Subject::Key(key) => key.to_string(),
+        };
+        (named.users.iter().map(text).collect(), named.roles)
     }
 
     #[test]
@@ -143,6 +163,12 @@ mod tests {
         for text in ["", "usr_", "\"usr_0\"", "{\"usr_\u{e4}\":1}", &upper, &ANN[..ANN.len() - 1]] {
             assert!(named(&[text]).0.is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn keys_are_found_beside_users() {
+        let key = ANN.replacen("usr", "key", 1);
+        assert_eq!(named(&[&format!(r#"["{key}","{ANN}","{key}"]"#)]).0, [ANN, &*key]);
     }
 
     #[test]

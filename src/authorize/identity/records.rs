@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 
 use super::facts::UserFacts;
 use crate::{
+    api_keys::ApiKey,
     base::TenantId,
     policy::{EntityRecord, EntityUid, IdentityTypes, entity_uid},
     roles::{Hierarchy, Role},
@@ -20,6 +21,27 @@ pub(super) fn of_user(facts: &UserFacts, roles: &Hierarchy, types: &IdentityType
     records.extend(user_record(user_type, user, &granted, types));
     records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
     records.extend(tenant_record(user.tenant_id, types));
+    records
+}
+
+/// An API key, the roles that it was given and that its owner still has, and its tenant. Nothing for a key that
+/// the tenant has not.
+pub(super) fn of_key(
+    key: Option<&ApiKey>,
+    owner: Option<&UserFacts>,
+    roles: &Hierarchy,
+    types: &IdentityTypes,
+) -> Vec<EntityRecord> {
+    let (Some(key), Some(key_type)) = (key, &types.api_key) else { return Vec::new() };
+    let mut granted = roles.closure(&key.roles);
+    if key.owner.is_some() {
+        let held = owner.map(|owner| roles.closure(&owner.roles)).unwrap_or_default();
+        granted.retain(|role| held.iter().any(|known| known.name == role.name));
+    }
+    let mut records = Vec::new();
+    records.extend(key_record(key_type, key, &granted, types));
+    records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
+    records.extend(tenant_record(key.tenant_id, types));
     records
 }
 
@@ -47,6 +69,25 @@ fn user_record(user_type: &str, user: &User, roles: &[&Role], types: &IdentityTy
     }
     let roles = roles.iter().filter_map(|role| uid(types.role.as_deref()?, &role.name));
     let uid = uid(user_type, &user.id.to_string())?;
+    Some(EntityRecord { uid, attrs, parents: roles.chain(tenant).collect() })
+}
+
+fn key_record(key_type: &str, key: &ApiKey, roles: &[&Role], types: &IdentityTypes) -> Option<EntityRecord> {
+    let mut attrs = Map::new();
+    attrs.insert("name".to_owned(), json!(key.name));
+    attrs.insert("scopes".to_owned(), json!(key.limits.scopes.names().collect::<Vec<_>>()));
+    attrs.insert("slot".to_owned(), json!(key.slot.as_str()));
+    if let (Some(owner), Some(kind)) = (key.owner, &types.user) {
+        let reference = json!({"__entity": {"type": kind, "id": owner.to_string()}});
+        attrs.insert("owner".to_owned(), reference);
+    }
+    let tenant = types.tenant.as_deref().and_then(|kind| uid(kind, &key.tenant_id.to_string()));
+    if let Some(kind) = &types.tenant {
+        let reference = json!({"__entity": {"type": kind, "id": key.tenant_id.to_string()}});
+        attrs.insert("tenant".to_owned(), reference);
+    }
+    let roles = roles.iter().filter_map(|role| uid(types.role.as_deref()?, &role.name));
+    let uid = uid(key_type, &key.id.to_string())?;
     Some(EntityRecord { uid, attrs, parents: roles.chain(tenant).collect() })
 }
 

@@ -4,6 +4,8 @@
 //! is calling, and it has asked the policy engine before the handler runs.
 
 mod client;
+mod credential;
+mod delivery;
 mod json;
 mod path;
 mod permit;
@@ -11,6 +13,7 @@ mod query;
 
 pub(super) use client::is_trusted;
 pub use client::{Client, RequestTag};
+pub use delivery::{Delivery, Mode, ModeQuery};
 pub use json::{BundleJson, Json, LargeBody, LargeJson, Written, field, problem_of};
 pub use path::Path;
 pub use permit::{Authenticated, OpenPermit, Permit, UserPermit};

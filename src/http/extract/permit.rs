@@ -2,22 +2,24 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 
 use secrecy::SecretString;
 
-use super::{client::Client, path::parameter};
+use super::{
+    client::Client,
+    credential::{Credential, bearer, credential},
+    path::parameter,
+};
 use crate::{
     audit::Actor,
     authn::{Caller, UserCaller},
-    authorize::{EntityRef, Guarded},
+    authorize::{EntityRef, Guarded, Permission},
     base::TenantId,
     http::{
-        actions::{Action, ResourceOf},
+        actions::{Action, ResourceOf, UseApiKey},
         codes::Code,
+        cookies::{self, cookie},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -61,7 +63,7 @@ pub struct UserPermit<A> {
 pub struct OpenPermit<A> {
     /// Where the request comes from.
     pub client: Client,
-    /// The bearer token, unverified, if the request brought one.
+    /// The access token, unverified, if the request brought one.
     pub bearer: Option<SecretString>,
     action: PhantomData<A>,
 }
@@ -114,7 +116,11 @@ impl FromRequestParts<AppState> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
-        let caller = app.authn.identify(bearer(&parts.headers)?).await?;
+        let caller = match credential(parts)? {
+            Some(Credential::Bearer(token)) => app.authn.identify(Some(token)).await?,
+            Some(Credential::Key(key)) => Box::pin(holder_of(app, &client, key)).await?,
+            None => app.authn.identify(in_cookie(parts, app)?).await?,
+        };
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
@@ -154,6 +160,7 @@ async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppSta
             let (kind, id) = caller.entity();
             EntityRef::new(kind, id)
         }
+        ResourceOf::ApiKey => EntityRef::new("ApiKey", parameter(parts, app, "key_id").await?),
         ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
     })
 }
@@ -166,7 +173,8 @@ impl<A: Action> FromRequestParts<AppState> for OpenPermit<A> {
         let server = client.server_context(None, app.clock.now());
         ask::<A>(app, &Caller::Anonymous, &server, ("Tenant", &TenantId::DEFAULT.to_string())).await?;
         // Credentials of another kind, such as a proxy's, are no reason to refuse who needs none.
-        let bearer = bearer(&parts.headers).unwrap_or_default().map(SecretString::from);
+        let bearer = bearer(&parts.headers).or_else(|| in_cookie(parts, app).unwrap_or_default());
+        let bearer = bearer.map(SecretString::from);
         Ok(Self { client, bearer, action: PhantomData })
     }
 }
@@ -178,16 +186,33 @@ impl<A: Action> OpenPermit<A> {
     }
 }
 
-/// The bearer token of a request (RFC 6750 §2.1), if it brought one.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let invalid = || Problem::new(Code::TokenInvalid);
-    if values.next().is_some() {
-        return Err(invalid());
+/// The access token in a cookie, if the request brought one. SECURITY: it counts for what changes something only if a
+/// page of ours sent it (threat T17).
+fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
+    let sent = cookie(&parts.headers, cookies::ACCESS);
+    if sent.is_some() && !cookies::is_safe(&parts.method) && !cookies::is_from_our_page(app, &parts.headers) {
+        return Err(Problem::new(Code::CrossSite));
     }
-    let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(invalid()) }
+    Ok(sent)
+}
+
+/// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from
+/// this address.
+async fn holder_of(app: &AppState, client: &Client, key: &str) -> Result<Caller> {
+    let used = app.api_keys.verify(key, client.ip).await?;
+    let caller = Caller::Key(Arc::clone(&used.caller));
+    if !used.is_permitted() {
+        let server = client.server_context(None, app.clock.now());
+        let tenant = caller.tenant().to_string();
+        let (principal, resource) = (caller.entity(), ("Tenant", &*tenant));
+        let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };
+        let decided = app.authorize.guard(caller.tenant(), guarded).await?;
+        if !decided.allow {
+            return Err(denied(Code::PolicyViolation, UseApiKey::NAME, decided));
+        }
+        used.permitted();
+    }
+    Ok(caller)
 }
 
 async fn ask<A: Action>(
@@ -196,6 +221,13 @@ async fn ask<A: Action>(
     server: &ServerContext,
     resource: (&str, &str),
 ) -> Result<()> {
+    // What a key may be used for at most comes before what it may do.
+    if let Caller::Key(key) = caller
+        && !key.scopes.allow(A::NAME)
+    {
+        let said = format!("the scopes of the API key do not hold `{}`", A::NAME);
+        return Err(Problem::new(Code::InsufficientPermissions).detail(said));
+    }
     let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };
     let decided = app.authorize.guard(caller.tenant(), guarded).await?;
     if decided.allow {
@@ -203,7 +235,11 @@ async fn ask<A: Action>(
     }
     let is_stranger = matches!(caller, Caller::Anonymous);
     let code = if is_stranger { Code::PolicyViolation } else { Code::InsufficientPermissions };
-    Err(Problem::new(code)
-        .detail(format!("the policies do not allow `{}` here", A::NAME))
-        .extension("decision_id", decided.decision_id.to_string()))
+    Err(denied(code, A::NAME, decided))
+}
+
+fn denied(code: Code, action: &str, decided: Permission) -> Problem {
+    Problem::new(code)
+        .detail(format!("the policies do not allow `{action}` here"))
+        .extension("decision_id", decided.decision_id.to_string())
 }

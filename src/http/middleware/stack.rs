@@ -41,6 +41,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(origins)
+            .allow_credentials(true) // each origin is named, none is a wildcard
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
             .allow_headers([
                 header::AUTHORIZATION,
@@ -49,6 +50,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             ])
             .expose_headers([
                 HeaderName::from_static("x-request-id"),
+                HeaderName::from_static("x-access-token"),
                 header::RETRY_AFTER,
                 header::WWW_AUTHENTICATE,
             ])

@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    auth, authorize, docs, entities, health, keys, metrics, oauth, policy_stores, roles, sessions, setup,
-    users,
+    api_keys, auth, authorize, docs, entities, health, keys, metrics, oauth, policy_stores, roles, sessions,
+    setup, users,
 };
 use crate::http::{
     codes::Code,
@@ -23,6 +23,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(entities::router())
         .merge(users::router())
         .merge(sessions::router())
+        .merge(api_keys::router())
         .merge(roles::router())
         .merge(setup::router())
         .merge(keys::router())

@@ -151,10 +151,11 @@ fn t01_no_spelling_of_none_passes() {
         let signed = fixture.signed(&header, &fixture.claims.to_string());
         let bare = signed.rsplit_once('.').unwrap().0;
         for token in [signed.clone(), format!("{bare}."), format!("{bare}.AAAA")] {
-            let answer = verify::<Access>(&token, &fixture.settings, Some(&fixture.settings.audience), NOW, |kid| {
-                touched.set(touched.get() + 1);
-                fixture.ring.get(kid)
-            });
+            let answer =
+                verify::<Access>(&token, &fixture.settings, Some(&fixture.settings.audience), NOW, |kid| {
+                    touched.set(touched.get() + 1);
+                    fixture.ring.get(kid)
+                });
             assert_eq!(answer.unwrap_err(), Refusal::Invalid("alg"), "{alg}");
         }
     }

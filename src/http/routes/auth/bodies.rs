@@ -1,11 +1,22 @@
 //! Requests and answers of the tag.
 
+use axum::{
+    http::{HeaderMap, HeaderValue},
+    response::{IntoResponse, Response},
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::{authn::SignedIn, http::state::AppState};
+use crate::{
+    authn::SignedIn,
+    http::{
+        cookies::{self, Kept},
+        extract::{Json, Mode},
+        state::AppState,
+    },
+};
 
 /// Who signs up.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -65,18 +76,20 @@ pub(super) struct DeviceRequest {
 /// A pair of tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TokenResponse {
-    /// JWT (RFC 9068) for the `Authorization` header.
+    /// JWT (RFC 9068) for the `Authorization` header; none in cookie mode, which sets a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…")]
-    pub access_token: String,
+    pub access_token: Option<String>,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
     /// Life of the access token, seconds.
     #[schema(example = 900)]
     pub expires_in: u64,
-    /// Opaque; good for one refresh, which answers its successor.
+    /// Opaque; good for one refresh, which answers its successor. None in cookie mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "bwk_rt_…")]
-    pub refresh_token: String,
+    pub refresh_token: Option<String>,
     /// How often this session was refreshed, from 1.
     #[schema(example = 1)]
     pub token_version: i64,
@@ -87,27 +100,56 @@ pub(super) struct TokenResponse {
     #[schema(example = "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub device_id: String,
     /// Keep it, and send it as `device.token` at the next sign-in: strangers who guess passwords cannot lock
-    /// a known device out. It opens nothing by itself, and ends with the next password change.
+    /// a known device out. It opens nothing by itself, and ends with the next password change. None in cookie mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "bwk_dt_…")]
-    pub device_token: String,
+    pub device_token: Option<String>,
     /// The claims of the access token, for clients that do not read JWTs.
     pub claims: Value,
 }
 
-impl TokenResponse {
-    pub(super) fn new(app: &AppState, signed_in: &SignedIn) -> Self {
-        let session = &signed_in.session;
-        Self {
-            access_token: signed_in.access.token.expose().to_owned(),
+/// An answer that hands out tokens, in the way that the caller takes them.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    headers: HeaderMap,
+    body: TokenResponse,
+}
+
+impl Tokens {
+    pub(super) fn new(app: &AppState, signed_in: &SignedIn, mode: Mode) -> Self {
+        let (session, now) = (&signed_in.session, app.clock.now());
+        let (access, refresh, device) =
+            (signed_in.access.token.expose(), signed_in.refresh.expose(), signed_in.device.expose());
+        let expires_in = signed_in.access.expires_at.since(now).as_secs();
+        let mut headers = HeaderMap::new();
+        if mode == Mode::Cookie {
+            let refresh = (refresh, session.idle_expires_at.since(now).as_secs());
+            cookies::keep(&mut headers, Kept { access: (access, expires_in), refresh, device });
+        } else if app.config.tokens.expose_header
+            && let Ok(mut value) = HeaderValue::from_str(access)
+        {
+            value.set_sensitive(true);
+            headers.insert("x-access-token", value);
+        }
+        let shown = |token: &str| (mode == Mode::Body).then(|| token.to_owned());
+        let body = TokenResponse {
+            access_token: shown(access),
             token_type: "Bearer",
-            expires_in: signed_in.access.expires_at.since(app.clock.now()).as_secs(),
-            refresh_token: signed_in.refresh.expose().to_owned(),
+            expires_in,
+            refresh_token: shown(refresh),
             token_version: session.version,
             session_id: session.id.to_string(),
             device_id: session.device_id.to_string(),
-            device_token: signed_in.device.expose().to_owned(),
+            device_token: shown(device),
             claims: serde_json::to_value(&signed_in.access.claims).unwrap_or_default(),
-        }
+        };
+        Self { headers, body }
+    }
+}
+
+impl IntoResponse for Tokens {
+    fn into_response(self) -> Response {
+        (self.headers, Json(self.body)).into_response()
     }
 }
 
@@ -115,9 +157,9 @@ impl TokenResponse {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RefreshRequest {
-    /// The newest refresh token of the session.
-    #[schema(value_type = String, example = "bwk_rt_…")]
-    pub refresh_token: SecretString,
+    /// The newest refresh token of the session; in cookie mode, that of the cookie when absent.
+    #[schema(value_type = Option<String>, example = "bwk_rt_…")]
+    pub refresh_token: Option<SecretString>,
 }
 
 /// What to end.

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{
     Accepted, LoginRequest, LogoutRequest, PasswordRequest, RefreshRequest, RegisterRequest, RevokeScope,
-    TokenResponse, tokens_sample,
+    TokenResponse, Tokens, tokens_sample,
 };
 use crate::{
     authn::{AuthnError, Login, PasswordChange, Registered, Registration},
@@ -19,8 +19,9 @@ use crate::{
             Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
         },
         codes::Code,
+        cookies,
         errors::password_problem,
-        extract::{Json, OpenPermit, UserPermit, field},
+        extract::{Delivery, Json, Mode, ModeQuery, OpenPermit, UserPermit, field},
         problem::{Problem, Result},
         routes::users::UserBody,
         state::AppState,
@@ -98,27 +99,28 @@ async fn register_user(
 /// while (`account_locked`, told only after the right password), except for devices that send the
 /// `device_token` of an earlier sign-in.
 #[utoipa::path(
-    post, path = "/v1/auth/login", tag = "auth", request_body = LoginRequest,
+    post, path = "/v1/auth/login", tag = "auth", params(ModeQuery), request_body = LoginRequest,
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(LoginAction::NAME)),
-        ("x-problem-codes" = json!(["invalid_credentials", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "invalid_credentials", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn create_login(
     app: AppState,
     permit: OpenPermit<LoginAction>,
+    delivery: Delivery,
     Json(body): Json<LoginRequest>,
-) -> Result<Json<TokenResponse>> {
+) -> Result<Tokens> {
     let device = body.device.unwrap_or_default();
     let login = Login {
         identifier: body.identifier,
         password: body.password,
-        device_token: device.token,
+        device_token: device.token.or(delivery.device),
         client: permit.client.info((device.name, device.platform)),
     };
     let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
-    Ok(Json(TokenResponse::new(&app, &signed_in)))
+    Ok(Tokens::new(&app, &signed_in, delivery.mode))
 }
 
 /// Trade a refresh token for a new pair
@@ -127,21 +129,24 @@ async fn create_login(
 /// lost answer or a race signs nobody out; later, or after its successor was used, it is a theft
 /// signal and ends the session (RFC 9700 §4.14.2).
 #[utoipa::path(
-    post, path = "/v1/auth/refresh", tag = "auth", request_body = RefreshRequest,
+    post, path = "/v1/auth/refresh", tag = "auth", params(ModeQuery), request_body = RefreshRequest,
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(Refresh::NAME)),
-        ("x-problem-codes" = json!(["refresh_failed", "refresh_expired", "refresh_reused", "token_revoked", "policy_violation", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "refresh_failed", "refresh_expired", "refresh_reused", "token_revoked", "policy_violation", "no_active_version"])),
     ),
 )]
 async fn refresh_session(
     app: AppState,
     permit: OpenPermit<Refresh>,
+    delivery: Delivery,
     Json(body): Json<RefreshRequest>,
-) -> Result<Json<TokenResponse>> {
-    let (presented, client) = (body.refresh_token.expose_secret(), permit.client.info((None, None)));
-    let signed_in = app.authn.refresh(presented, &client, permit.actor().request_id).await?;
-    Ok(Json(TokenResponse::new(&app, &signed_in)))
+) -> Result<Tokens> {
+    let missing = || Problem::new(Code::ValidationFailed).at("/refresh_token", "is missing");
+    let presented = body.refresh_token.or(delivery.refresh).ok_or_else(missing)?;
+    let client = permit.client.info((None, None));
+    let signed_in = app.authn.refresh(presented.expose_secret(), &client, permit.actor().request_id).await?;
+    Ok(Tokens::new(&app, &signed_in, delivery.mode))
 }
 
 /// Sign out
@@ -149,26 +154,32 @@ async fn refresh_session(
 /// Ends the session of the access token, or of the refresh token when the access token has expired;
 /// `all` ends every session of the user. Doing it again is not an error.
 #[utoipa::path(
-    post, path = "/v1/auth/logout", tag = "auth", request_body = LogoutRequest,
+    post, path = "/v1/auth/logout", tag = "auth", params(ModeQuery), request_body = LogoutRequest,
     responses((status = NO_CONTENT, description = "Signed out")),
     security((), ("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(LogoutAction::NAME)),
-        ("x-problem-codes" = json!(["refresh_failed", "policy_violation", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "refresh_failed", "policy_violation", "no_active_version"])),
     ),
 )]
 async fn end_session(
     app: AppState,
     permit: OpenPermit<LogoutAction>,
+    delivery: Delivery,
     Json(body): Json<LogoutRequest>,
-) -> Result<StatusCode> {
+) -> Result<Response> {
     let access = permit.bearer.as_ref().map(SecretString::expose_secret);
-    let refresh = body.refresh_token.as_ref().map(SecretString::expose_secret);
+    let refresh = body.refresh_token.or(delivery.refresh);
+    let refresh = refresh.as_ref().map(SecretString::expose_secret);
     if access.is_none() && refresh.is_none() {
         return Err(Problem::new(Code::TokenMissing));
     }
     app.authn.sign_out(access, refresh, body.all, permit.actor().request_id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if delivery.mode == Mode::Cookie {
+        cookies::forget(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// Change the caller's password
@@ -176,7 +187,7 @@ async fn end_session(
 /// Ends every session of the user, this one included. With `keep_current`, or `revoke: "others"`, the
 /// answer is a fresh session.
 #[utoipa::path(
-    put, path = "/v1/auth/password", tag = "auth", request_body = PasswordRequest,
+    put, path = "/v1/auth/password", tag = "auth", params(ModeQuery), request_body = PasswordRequest,
     responses(
         (status = OK, description = "Changed; a fresh session", body = TokenResponse, example = json!(tokens_sample())),
         (status = NO_CONTENT, description = "Changed; sign in again"),
@@ -190,6 +201,7 @@ async fn end_session(
 async fn change_password(
     app: AppState,
     permit: UserPermit<ChangeOwnPassword>,
+    delivery: Delivery,
     Json(body): Json<PasswordRequest>,
 ) -> Result<Response> {
     let change = PasswordChange {
@@ -200,7 +212,7 @@ async fn change_password(
     };
     let changed = app.authn.change_password(&permit.user, &change, permit.actor().request_id).await;
     Ok(match changed.map_err(password_at("/new_password"))? {
-        Some(signed_in) => Json(TokenResponse::new(&app, &signed_in)).into_response(),
+        Some(signed_in) => Tokens::new(&app, &signed_in, delivery.mode).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }

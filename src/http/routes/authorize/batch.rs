@@ -58,7 +58,7 @@ struct Batch<'a> {
         {"decision": "deny", "determining_policies": [],
          "errors": [{"code": "unknown_action", "pointer": "/requests/1/action", "message": "there is no action `fly`"}]},
     ]}))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(Authorize::NAME)),
         ("x-problem-codes" = json!(["unknown_policy_store"])),

@@ -35,7 +35,7 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
         "decision": "allow", "decision_id": "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "policy_store": "app",
         "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": [],
     }))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(Authorize::NAME)),
         ("x-problem-codes" = json!(["unknown_policy_store", "unknown_action", "unknown_type", "context_invalid", "entities_invalid", "no_active_version"])),

@@ -32,7 +32,7 @@ use crate::{
     post, path = "/v1/policy-stores/{store}/entities:batch", tag = "entities", request_body = BatchRequest,
     params(("store" = String, Path, description = "The store", example = "app")),
     responses((status = OK, body = WrittenBody)),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(WriteEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "entities_invalid", "unknown_type", "conflict", "no_active_version"])),
@@ -67,7 +67,7 @@ pub(super) async fn write_entity_batch(
     )),
     params(("store" = String, Path, description = "The store", example = "app")),
     responses((status = OK, body = WrittenBody)),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(WriteEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "entities_invalid", "unknown_type", "conflict", "no_active_version"])),

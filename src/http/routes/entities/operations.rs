@@ -66,7 +66,7 @@ fn written(written: Written) -> Result<Response> {
     get, path = "/v1/policy-stores/{store}/entities", tag = "entities",
     params(("store" = String, Path, description = "The store", example = "app"), EntityQuery),
     responses((status = OK, body = EntityPage, example = json!({"data": [stored_sample()], "next_cursor": null}))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ReadEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "validation_failed", "no_active_version"])),
@@ -97,7 +97,7 @@ async fn list_entities(
         ("id" = String, Path, description = "Its id, percent-encoded; the empty id is reached by the batch only", example = "handbook"),
     ),
     responses((status = OK, body = EntityBody, example = json!(stored_sample()))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ReadEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "no_active_version"])),
@@ -128,7 +128,7 @@ async fn read_entity(
         (status = CREATED, description = "Made", body = EntityBody, example = json!(stored_sample())),
         (status = OK, description = "Replaced", body = EntityBody),
     ),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(WriteEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "precondition_failed", "entities_invalid", "unknown_type", "conflict", "no_active_version"])),
@@ -157,7 +157,7 @@ async fn put_entity(
         ("If-Match" = Option<String>, Header, description = "Its revision in quotes, or `*`", example = "\"42\""),
     ),
     responses((status = OK, body = EntityBody, example = json!(stored_sample()))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(WriteEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "precondition_failed", "entities_invalid", "unknown_type", "conflict", "no_active_version"])),
@@ -186,7 +186,7 @@ async fn patch_entity(
         ("If-Match" = Option<String>, Header, description = "Its revision in quotes, or `*`", example = "\"42\""),
     ),
     responses((status = OK, description = "Removed", body = WrittenBody)),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(WriteEntities::NAME)),
         ("x-problem-codes" = json!(["not_found", "precondition_failed", "conflict", "no_active_version"])),

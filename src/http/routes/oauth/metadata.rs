@@ -63,7 +63,8 @@ pub(super) struct Metadata {
 
 fn metadata(app: &AppState) -> Response {
     let base = app.config.public_url();
-    let methods = || [AuthMethod::ClientSecretBasic, AuthMethod::PrivateKeyJwt].map(AuthMethod::as_str).to_vec();
+    let methods =
+        || [AuthMethod::ClientSecretBasic, AuthMethod::PrivateKeyJwt].map(AuthMethod::as_str).to_vec();
     let body = Metadata {
         issuer: app.tokens.settings().issuer.clone(),
         jwks_uri: format!("{base}/.well-known/jwks.json"),

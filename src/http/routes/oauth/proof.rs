@@ -37,7 +37,9 @@ fn proof(headers: &HeaderMap, form: &Form) -> Result<Proof> {
     let (header, more) = (values.next(), values.next());
     let assertion = form.get("client_assertion");
     if more.is_some() || (header.is_some() && assertion.is_some()) {
-        return Err(Problem::new(Code::InvalidRequest).detail("the client proves itself in more than one way"));
+        return Err(
+            Problem::new(Code::InvalidRequest).detail("the client proves itself in more than one way")
+        );
     }
     let unproven = || Problem::new(Code::InvalidClient);
     if let Some(assertion) = assertion {

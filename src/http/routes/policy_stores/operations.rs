@@ -47,7 +47,7 @@ fn store_name(name: &str) -> Result<StoreName> {
     responses((status = OK, body = StoreList, example = json!({"data": [
         {"store": "app", "active_version": 7, "versions": 7, "health": "ok"},
     ]}))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ListPolicyStores::NAME)),
         ("x-problem-codes" = json!(["no_active_version"])),
@@ -75,7 +75,7 @@ async fn list_policy_stores(app: AppState, _permit: Permit<ListPolicyStores>) ->
         "nodes": [{"node_id": "nod_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "name": "host-1", "version": 7,
             "loaded_at": "2026-11-21T09:00:00.000Z", "seen_at": "2026-11-21T09:05:00.000Z"}],
     }))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ReadPolicyStore::NAME)),
         ("x-problem-codes" = json!(["not_found", "no_active_version"])),
@@ -94,7 +94,7 @@ async fn read_policy_store_status(
     get, path = "/v1/policy-stores/{store}/versions", tag = "policy-stores",
     params(("store" = String, Path, description = "The store", example = "app"), PageQuery),
     responses((status = OK, body = VersionPage, example = json!({"data": [version_sample()], "next_cursor": null}))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ReadPolicyStore::NAME)),
         ("x-problem-codes" = json!(["not_found", "validation_failed", "no_active_version"])),
@@ -120,7 +120,7 @@ async fn list_policy_versions(
         ("number" = i64, Path, description = "The version", example = 7),
     ),
     responses((status = OK, body = VersionBody, example = json!(version_sample()))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ReadPolicyStore::NAME)),
         ("x-problem-codes" = json!(["not_found", "no_active_version"])),
@@ -149,7 +149,7 @@ async fn read_policy_version(
         })),
         (status = OK, description = "The same files are a version already", body = PublishedBody),
     ),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(PublishPolicyVersion::NAME)),
         ("x-problem-codes" = json!(["not_found", "policy_refused", "no_active_version"])),
@@ -184,7 +184,7 @@ async fn publish_policy_version(
     post, path = "/v1/policy-stores/{store}/activate", tag = "policy-stores", request_body = ActivateRequest,
     params(("store" = String, Path, description = "The store", example = "app")),
     responses((status = OK, body = ActivationBody, example = json!(activation_sample()))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ActivatePolicyVersion::NAME)),
         ("x-problem-codes" = json!(["not_found", "version_conflict", "policy_refused", "no_active_version"])),
@@ -210,7 +210,7 @@ async fn activate_policy_version(
     post, path = "/v1/policy-stores/{store}/rollback", tag = "policy-stores", request_body = RollbackRequest,
     params(("store" = String, Path, description = "The store", example = "app")),
     responses((status = OK, body = ActivationBody, example = json!(activation_sample()))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RollbackPolicyVersion::NAME)),
         ("x-problem-codes" = json!(["not_found", "conflict", "version_conflict", "policy_refused", "no_active_version"])),

@@ -39,7 +39,7 @@ fn role_name(pointer: &str, name: &str) -> Result<RoleName> {
 #[utoipa::path(
     get, path = "/v1/admin/roles", tag = "roles",
     responses((status = OK, body = RoleList, example = json!({"data": [role_sample()]}))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ListRoles::NAME)),
         ("x-problem-codes" = json!(["no_active_version"])),
@@ -56,7 +56,7 @@ async fn list_roles(app: AppState, permit: Permit<ListRoles>) -> Result<Json<Rol
 #[utoipa::path(
     post, path = "/v1/admin/roles", tag = "roles", request_body = RoleRequest,
     responses((status = CREATED, body = RoleBody, example = json!(role_sample()))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(CreateRole::NAME)),
         ("x-problem-codes" = json!(["conflict", "unknown_role", "no_active_version"])),
@@ -84,7 +84,7 @@ async fn create_role(
     delete, path = "/v1/admin/roles/{name}", tag = "roles",
     params(("name" = String, Path, description = "The role", example = "auditor")),
     responses((status = NO_CONTENT, description = "Removed")),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(DeleteRole::NAME)),
         ("x-problem-codes" = json!(["role_not_found", "conflict", "no_active_version"])),
@@ -104,7 +104,7 @@ async fn delete_role(
 #[utoipa::path(
     get, path = "/v1/admin/role-bindings", tag = "roles", params(BindingFilter),
     responses((status = OK, body = RoleBindingPage, example = json!({"data": [binding_sample()], "next_cursor": null}))),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(ListRoleBindings::NAME)),
         ("x-problem-codes" = json!(["validation_failed", "no_active_version"])),
@@ -130,7 +130,7 @@ async fn list_role_bindings(
         (status = CREATED, description = "Granted", body = RoleBindingBody, example = json!(binding_sample())),
         (status = OK, description = "The user had it already", body = RoleBindingBody),
     ),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(GrantRole::NAME)),
         ("x-problem-codes" = json!(["unknown_role", "no_active_version"])),
@@ -156,7 +156,7 @@ async fn grant_role(
     delete, path = "/v1/admin/role-bindings/{binding_id}", tag = "roles",
     params(("binding_id" = String, Path, description = "The binding", example = "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
     responses((status = NO_CONTENT, description = "Taken away")),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RevokeRole::NAME)),
         ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),

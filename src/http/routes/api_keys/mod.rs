@@ -1,0 +1,6 @@
+//! Tag `api-keys`: keys by which programs call this API.
+
+mod bodies;
+mod operations;
+
+pub(super) use operations::router;

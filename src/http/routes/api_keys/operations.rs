@@ -1,0 +1,163 @@
+//! The operations of the tag.
+
+use axum::http::StatusCode;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::bodies::{
+    ApiKeyBody, ApiKeyPage, ApiKeyPatch, ApiKeyRequest, CreatedKeyBody, created_sample, key_sample,
+};
+use crate::{
+    api_keys::ApiKey,
+    authorize::EntityRef,
+    base::ApiKeyId,
+    http::{
+        actions::{Action, CreateApiKey, ListApiKeys, ReadApiKey, RevokeApiKey, UpdateApiKey},
+        codes::Code,
+        extract::{Authenticated, Json, PageQuery, Path, Permit, Query, UserPermit},
+        problem::{Problem, Result},
+        state::AppState,
+    },
+};
+
+/// Operations of this tag.
+pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_api_keys, create_api_key)).routes(routes!(
+        read_api_key,
+        update_api_key,
+        revoke_api_key
+    ))
+}
+
+/// A key of the tenant, for who may do `A` to it. One that the caller may not know of is not found.
+async fn found<A: Action>(
+    app: &AppState,
+    caller: Authenticated,
+    id: ApiKeyId,
+) -> Result<(Permit<A>, ApiKey)> {
+    if caller.caller.user().is_none() {
+        return Err(Problem::new(Code::WrongTokenType)); // a key does not manage keys
+    }
+    let key = app.api_keys.get(caller.caller.tenant(), id).await?;
+    let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(|| Problem::new(Code::NotFound))?;
+    match caller.permit(app, EntityRef::new("ApiKey", id.to_string())).await {
+        Err(problem) if problem.code() == Code::InsufficientPermissions => Err(Problem::new(Code::NotFound)),
+        permit => Ok((permit?, key)),
+    }
+}
+
+/// Make an API key
+///
+/// The key belongs to the caller and has no role that the caller has not, now or later. Send it as `X-API-Key`,
+/// `Authorization: ApiKey …` or `Authorization: Bearer …`. This answer is the only one that shows it.
+///
+/// Scopes are actions, or these groups of them: `decisions`, `policies.read`, `policies.write`, `entities.read`,
+/// `entities.write`, `roles.read`, `roles.write`; `*` is all.
+#[utoipa::path(
+    post, path = "/v1/api-keys", tag = "api-keys", request_body = ApiKeyRequest,
+    responses((status = CREATED, description = "The key", body = CreatedKeyBody, example = json!(created_sample()))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(CreateApiKey::NAME)),
+        ("x-problem-codes" = json!(["key_limit_reached", "unknown_role", "api_key_generation_failed", "no_active_version"])),
+    ),
+)]
+async fn create_api_key(
+    app: AppState,
+    permit: UserPermit<CreateApiKey>,
+    Json(body): Json<ApiKeyRequest>,
+) -> Result<(StatusCode, Json<CreatedKeyBody>)> {
+    let new = body.new_key()?;
+    let created =
+        app.api_keys.create(permit.tenant(), Some(permit.user.user_id), &new, permit.actor()).await?;
+    Ok((StatusCode::CREATED, Json(created.into())))
+}
+
+/// The caller's API keys
+#[utoipa::path(
+    get, path = "/v1/api-keys", tag = "api-keys", params(PageQuery),
+    responses((status = OK, body = ApiKeyPage, example = json!({"data": [key_sample()], "next_cursor": null}))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ListApiKeys::NAME)),
+        ("x-problem-codes" = json!(["validation_failed", "no_active_version"])),
+    ),
+)]
+async fn list_api_keys(
+    app: AppState,
+    permit: UserPermit<ListApiKeys>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<ApiKeyPage>> {
+    let (limit, cursor) = query.page()?;
+    let page = app.api_keys.list(permit.tenant(), Some(permit.user.user_id), cursor.as_ref(), limit).await?;
+    let data = page.data.into_iter().map(ApiKeyBody::from).collect();
+    Ok(Json(ApiKeyPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+}
+
+/// An API key
+///
+/// One's own, or for administrators any of the tenant.
+#[utoipa::path(
+    get, path = "/v1/api-keys/{key_id}", tag = "api-keys",
+    params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = OK, body = ApiKeyBody, example = json!(key_sample()))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ReadApiKey::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn read_api_key(
+    app: AppState,
+    caller: Authenticated,
+    Path(id): Path<ApiKeyId>,
+) -> Result<Json<ApiKeyBody>> {
+    let (_, key) = found::<ReadApiKey>(&app, caller, id).await?;
+    Ok(Json(key.into()))
+}
+
+/// Change an API key
+///
+/// Takes effect on the next request. Roles cannot be changed: make another key.
+#[utoipa::path(
+    patch, path = "/v1/api-keys/{key_id}", tag = "api-keys", request_body = ApiKeyPatch,
+    params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = OK, body = ApiKeyBody, example = json!(key_sample()))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(UpdateApiKey::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn update_api_key(
+    app: AppState,
+    caller: Authenticated,
+    Path(id): Path<ApiKeyId>,
+    Json(body): Json<ApiKeyPatch>,
+) -> Result<Json<ApiKeyBody>> {
+    let (permit, _) = found::<UpdateApiKey>(&app, caller, id).await?;
+    let key = app.api_keys.update(permit.tenant(), id, &body.change()?, permit.actor()).await?;
+    Ok(Json(key.into()))
+}
+
+/// Revoke an API key
+///
+/// It stops working at once on this node, and within 100 ms on the others.
+#[utoipa::path(
+    delete, path = "/v1/api-keys/{key_id}", tag = "api-keys",
+    params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = NO_CONTENT, description = "Revoked")),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(RevokeApiKey::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn revoke_api_key(
+    app: AppState,
+    caller: Authenticated,
+    Path(id): Path<ApiKeyId>,
+) -> Result<StatusCode> {
+    let (permit, _) = found::<RevokeApiKey>(&app, caller, id).await?;
+    app.api_keys.revoke(permit.tenant(), id, "revoked", permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
