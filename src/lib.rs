@@ -52,6 +52,8 @@ pub mod bus;
 #[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
+pub mod clients;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "enforce")]
 pub mod enforce;
@@ -63,6 +65,8 @@ pub mod http;
 pub mod jws;
 #[cfg(feature = "server")]
 pub mod kv;
+#[cfg(feature = "server")]
+pub mod oauth;
 #[cfg(feature = "server")]
 pub mod policy;
 #[cfg(feature = "server")]

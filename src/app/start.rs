@@ -11,27 +11,28 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::sync::Semaphore;
 
+use super::devices::{host_name, open_bus, open_database, open_kv};
 use crate::{
     api_keys::{ApiKeyParts, ApiKeyService},
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
     base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
-    bus::{self, Bus, IdentityNews},
-    config::{BusKind, Config, RootSecrets},
+    bus::{Bus, IdentityNews},
+    clients::{ClientParts, ClientService},
+    config::{Config, RootSecrets},
     entities::{EntityParts, EntityService},
-    kv::{self, Kv},
+    kv::Kv,
+    oauth::{OAuthParts, OAuthService},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
-    storage::{Db, Pending, PostgresOptions, SqliteOptions},
+    storage::Db,
     telemetry::metrics::Metrics,
     tokens::{TokenParts, TokenService, TokenSettings},
     users::UserService,
     worker::Worker,
 };
 
-/// Memory that short-lived state may take when there is no Redis, bytes.
-const MEMORY_KV_BYTES: usize = 64 * 1024 * 1024;
 /// How long a readiness check waits for the database.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,13 +69,17 @@ pub struct App {
     /// Entities that applications pushed.
     pub entities: Arc<EntityService>,
     /// Decisions.
-    pub authorize: AuthorizeService,
+    pub authorize: Arc<AuthorizeService>,
     /// Users.
     pub users: UserService,
     /// Roles and bindings.
     pub roles: RoleService,
     /// API keys.
     pub api_keys: Arc<ApiKeyService>,
+    /// Clients of OAuth 2.0.
+    pub clients: Arc<ClientService>,
+    /// Tokens for clients, and about tokens.
+    pub oauth: OAuthService,
     /// Access tokens and signing keys.
     pub tokens: Arc<TokenService>,
     /// Sessions and refresh.
@@ -133,6 +138,7 @@ impl App {
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
+        let clients = Arc::new(client_service(&config, &db, &roles, &identity_news, &clock, &entropy));
         let authn = AuthnParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -145,6 +151,7 @@ impl App {
             metrics: metrics.clone(),
             registration: config.registration.clone(),
             limits: config.limits.clone(),
+            clients: clients.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         };
@@ -172,9 +179,9 @@ impl App {
         }
         let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
-        let identity =
-            IdentityCache::new((users.clone(), roles.clone(), api_keys.clone()), news(), clock.clone());
-        let authorize = AuthorizeService {
+        let from = (users.clone(), roles.clone(), api_keys.clone(), clients.clone());
+        let identity = IdentityCache::new(from, news(), clock.clone());
+        let authorize = Arc::new(AuthorizeService {
             policies: policies.clone(),
             entities: entities.clone(),
             identity: Arc::new(identity),
@@ -185,7 +192,16 @@ impl App {
             guards: GuardMemo::default(),
             aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
-        };
+        });
+        let oauth = OAuthService::new(OAuthParts {
+            clients: clients.clone(),
+            authn: authn.clone(),
+            sessions: sessions.clone(),
+            tokens: tokens.clone(),
+            roles: roles.clone(),
+            authorize: authorize.clone(),
+            clock: clock.clone(),
+        });
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
         Ok(Self {
@@ -203,6 +219,8 @@ impl App {
             users,
             roles,
             api_keys,
+            clients,
+            oauth,
             tokens,
             sessions,
             authn,
@@ -261,37 +279,6 @@ impl App {
     }
 }
 
-/// Opens the configured database and brings its schema up to date, or refuses when it may not.
-///
-/// Errors: it cannot be opened, or it lacks migrations and `storage.auto_migrate` is off.
-pub async fn open_database(config: &Config) -> Result<Db> {
-    let db = connect(config).await?;
-    if config.storage.auto_migrate {
-        db.migrate().await?;
-    } else {
-        let Pending(count) = db.pending_migrations().await?;
-        if count > 0 {
-            bail!("the database lacks {count} migrations; run `bailiwick migrate`");
-        }
-    }
-    Ok(db)
-}
-
-/// Opens the configured database as it is.
-///
-/// Errors: it cannot be opened.
-pub async fn connect(config: &Config) -> Result<Db> {
-    let connections = config.storage.connections;
-    if let Some(url) = &config.storage.postgres_url {
-        return Db::postgres(&PostgresOptions { url: url.clone(), connections })
-            .await
-            .context("the Postgres of `storage.postgres_url` cannot be reached");
-    }
-    let path = config.database_path();
-    let options = SqliteOptions { path: path.clone(), readers: connections };
-    Db::sqlite(&options).await.with_context(|| format!("the database `{}` cannot be opened", path.display()))
-}
-
 async fn start_tokens(
     config: &Config,
     master: &MasterKey,
@@ -309,6 +296,26 @@ async fn start_tokens(
     };
     let tokens = TokenService::start(parts, master).await.context("the signing keys cannot be opened")?;
     Ok(Arc::new(tokens))
+}
+
+fn client_service(
+    config: &Config,
+    db: &Db,
+    roles: &RoleService,
+    news: &Arc<IdentityNews>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> ClientService {
+    let token_endpoint = format!("{}/v1/oauth/token", config.public_url());
+    ClientService::new(ClientParts {
+        db: db.clone(),
+        roles: roles.clone(),
+        news: news.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        audiences: vec![config.issuer(), token_endpoint],
+        leeway: Duration::from_secs(config.tokens.leeway_secs),
+    })
 }
 
 fn policy_service(
@@ -363,36 +370,4 @@ fn entity_service(
         entropy: entropy.clone(),
         poll: Duration::from_secs(config.policy.poll_secs),
     })
-}
-
-async fn open_kv(config: &Config, clock: &Arc<dyn Clock>) -> Result<Kv> {
-    let Some(url) = &config.redis.url else { return Ok(Kv::memory(clock.clone(), MEMORY_KV_BYTES)) };
-    let timeout = Duration::from_millis(config.redis.timeout_ms);
-    let options = kv::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
-    Kv::redis(&options, clock.clone()).await.context("the Redis of `redis.url` cannot be used")
-}
-
-fn open_bus(config: &Config, db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Bus> {
-    match (config.bus_kind(), &config.redis.url, db) {
-        (BusKind::Local, _, _) => Ok(Bus::local()),
-        (BusKind::Redis, Some(url), _) => {
-            let timeout = Duration::from_millis(config.redis.timeout_ms);
-            let options =
-                bus::RedisOptions { url: url.clone(), prefix: config.redis.prefix.clone(), timeout };
-            Ok(Bus::redis(&options, clock.clone(), entropy.clone())?)
-        }
-        (BusKind::Postgres, _, Db::Postgres(pool)) => {
-            Ok(Bus::postgres(pool.clone(), clock.clone(), entropy.clone()))
-        }
-        (BusKind::Redis, None, _) => bail!("`redis.bus` is `redis` and `redis.url` is not set"),
-        (BusKind::Postgres, _, Db::Sqlite { .. }) => {
-            bail!("`redis.bus` is `postgres` and the database is not Postgres")
-        }
-    }
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }

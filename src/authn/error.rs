@@ -4,6 +4,7 @@ use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
     audit::AuditError,
     base::{EntropyError, Millis},
+    clients::ClientError,
     roles::RoleError,
     sessions::SessionError,
     storage::{Retryable, StorageError},
@@ -65,6 +66,9 @@ pub enum AuthnError {
     /// The session or refresh token is not accepted.
     #[error(transparent)]
     Session(SessionError),
+    /// The token of a client is not accepted.
+    #[error(transparent)]
+    Client(ClientError),
     /// A role could not be granted.
     #[error(transparent)]
     Role(RoleError),
@@ -102,6 +106,7 @@ macro_rules! lift {
 lift!(TokenError, Token);
 lift!(SessionError, Session);
 lift!(RoleError, Role);
+lift!(ClientError, Client);
 
 impl From<AuditError> for AuthnError {
     fn from(error: AuditError) -> Self {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     audit::Actor,
     base::{Clock, Entropy, MacKey, MasterKey, Millis, TenantId},
+    clients::ClientService,
     config::{LimitsConfig, RegistrationConfig},
     kv::Kv,
     roles::{RoleError, RoleService},
@@ -54,6 +55,8 @@ pub struct AuthnParts {
     pub registration: RegistrationConfig,
     /// How often strangers may try.
     pub limits: LimitsConfig,
+    /// Programs that call with tokens of their own.
+    pub clients: Arc<ClientService>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -7,7 +7,7 @@ use clap::Parser;
 use super::{
     admin, api_key,
     args::{Cli, Command, Global},
-    config, health, keys, migrate, openapi, policy, report, serve,
+    client, config, health, keys, migrate, openapi, policy, report, serve,
 };
 use crate::config::{ConfigError, Loaded, load};
 
@@ -47,6 +47,7 @@ fn dispatch(Cli { global, command }: Cli) -> anyhow::Result<Outcome> {
         Command::Migrate => migrate::run(&global),
         Command::Admin(command) => admin::run(&global, &command),
         Command::ApiKey(command) => api_key::run(&global, &command),
+        Command::Client(command) => client::run(&global, &command),
         Command::Keys(command) => keys::run(&global, &command),
         Command::Policy(command) => policy::run(&global, &command),
         Command::Openapi => openapi::run(),

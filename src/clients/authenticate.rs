@@ -64,13 +64,15 @@ impl ClientService {
         let now = self.parts.clock.now();
         // SECURITY: both are compared, also where there is nothing to compare with (threat T57).
         let nothing = [0; 32];
-        let hash = |stored: Option<&Vec<u8>>| constant_time_eq(stored.map_or(&nothing, |it| it), digest.as_bytes());
+        let hash =
+            |stored: Option<&Vec<u8>>| constant_time_eq(stored.map_or(&nothing, |it| it), digest.as_bytes());
         let present = hash(row.as_ref().and_then(|row| row.secret_hash.as_ref()));
         let previous = hash(row.as_ref().and_then(|row| row.previous_secret_hash.as_ref()));
         let row = row.filter(|row| row.counts()).ok_or(ClientError::Unproven)?;
         let client = row.client();
         let is_kept = client.previous_until.is_some_and(|until| now < until);
-        let proven = client.auth_method == AuthMethod::ClientSecretBasic && (present || (previous && is_kept));
+        let proven =
+            client.auth_method == AuthMethod::ClientSecretBasic && (present || (previous && is_kept));
         proven.then_some(client).ok_or(ClientError::Unproven)
     }
 

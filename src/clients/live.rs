@@ -10,6 +10,7 @@ use crate::{
     audit::{self, Actor},
     base::{ClientId, Millis, TenantId},
     bus::{Stamp, Subject},
+    storage::StorageError,
     tokens::ServiceClaims,
     write_tx,
 };
@@ -84,11 +85,12 @@ impl ClientService {
         Ok(())
     }
 
-    /// The client of this id as it was a few seconds ago at most, if it is the tenant's and may do anything.
+    /// The client of this id, if it is the tenant's and may do anything.
     ///
-    /// Errors: `Storage`.
-    pub async fn known(&self, tenant: TenantId, id: ClientId) -> Result<Option<Client>, ClientError> {
-        Ok(self.fact(tenant, id).await?.client.clone())
+    /// Errors: the database failed.
+    pub async fn active(&self, tenant: TenantId, id: ClientId) -> Result<Option<Client>, StorageError> {
+        let row = store::by_id(&mut &self.parts.db, id).await?.filter(store::ClientRow::counts);
+        Ok(row.map(store::ClientRow::client).filter(|client| client.tenant_id == tenant))
     }
 
     /// Revokes one token that was issued to a client, with its audit record; a second time changes nothing.
@@ -127,8 +129,7 @@ impl ClientService {
         }
         // INVARIANT: the stamp is taken before the read, so what a change overtook never counts.
         let stamp = news.stamp(tenant, subject);
-        let row = store::by_id(&mut &self.parts.db, id).await?.filter(store::ClientRow::counts);
-        let client = row.map(store::ClientRow::client).filter(|client| client.tenant_id == tenant);
+        let client = self.active(tenant, id).await?;
         let revoked = store::revoked_tokens(&mut &self.parts.db, tenant, id, now).await?;
         let revoked = revoked.into_iter().map(|(jti,)| jti).collect();
         let fact = Arc::new(Fact { client, revoked, stamp, at: now });

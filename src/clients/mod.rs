@@ -27,7 +27,7 @@ pub use authenticate::Proof;
 pub use error::ClientError;
 pub use live::ServiceCaller;
 pub use model::{
-    AuthMethod, Client, ClientChange, ClientName, ClientStatus, Grant, Made, NewClient, WordError, audience, jwks,
-    scope_word,
+    AuthMethod, Client, ClientChange, ClientName, ClientStatus, Grant, Made, NewClient, WordError, audience,
+    jwks, scope_word,
 };
 pub use service::{ClientParts, ClientService};

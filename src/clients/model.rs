@@ -53,7 +53,8 @@ impl FromStr for ClientName {
 pub fn scope_word(text: &str) -> Result<String, WordError> {
     let plain = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     let fits = (1..=MAX_SCOPE).contains(&text.len()) && text.bytes().all(plain);
-    fits.then(|| text.to_owned()).ok_or(WordError("must have 1 to 64 printable characters without spaces, quotes and backslashes"))
+    fits.then(|| text.to_owned())
+        .ok_or(WordError("must have 1 to 64 printable characters without spaces, quotes and backslashes"))
 }
 
 /// A name of whom a token is for.

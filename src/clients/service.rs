@@ -63,7 +63,12 @@ impl ClientService {
     ///
     /// Shape: out is the client and, unless it has keys of its own, a secret: `bwk_cs_` and 43 base64url characters.
     /// Errors: `UnknownRole`, `Storage`, `Entropy`.
-    pub async fn create(&self, tenant: TenantId, new: &NewClient, actor: Actor<'_>) -> Result<Made, ClientError> {
+    pub async fn create(
+        &self,
+        tenant: TenantId,
+        new: &NewClient,
+        actor: Actor<'_>,
+    ) -> Result<Made, ClientError> {
         let (now, entropy) = (self.parts.clock.now(), &*self.parts.entropy);
         self.check_roles(tenant, &new.roles).await?;
         let secret = if new.jwks.is_none() { Some(self.new_secret()?) } else { None };
@@ -88,7 +93,8 @@ impl ClientService {
         };
         write_tx!(self.parts.db, "clients.create", |tx| -> Result<(), ClientError> {
             store::insert(tx, &client, secret.as_ref().map(PlainToken::digest).as_ref()).await?;
-            let (subject, detail) = (client.id.to_string(), json!({ "name": client.name, "roles": client.roles }));
+            let (subject, detail) =
+                (client.id.to_string(), json!({ "name": client.name, "roles": client.roles }));
             let entry = actor.does(tenant, "oauth_client_created", &subject, detail);
             Ok(audit::record(tx, now, entropy, entry).await?)
         })?;
@@ -176,21 +182,23 @@ impl ClientService {
     ) -> Result<Made, ClientError> {
         let secret = self.new_secret()?;
         let digest = secret.digest();
-        let client = write_tx!(self.parts.db, "clients.rotate_secret", |tx| -> Result<Client, ClientError> {
-            let client = store::by_id(tx, id).await?.map(ClientRow::client);
-            let client = client.filter(|client| client.tenant_id == tenant).ok_or(ClientError::NotFound)?;
-            if client.auth_method == AuthMethod::PrivateKeyJwt {
-                return Err(ClientError::NoSecret);
-            }
-            let now = self.parts.clock.now();
-            let previous_until = (!keep.is_zero()).then(|| now.plus(keep));
-            store::set_secret(tx, tenant, id, &digest, previous_until, now).await?;
-            let detail = json!({ "previous_until": previous_until.map(|at| at.to_string()) });
-            let subject = id.to_string();
-            let entry = actor.does(tenant, "oauth_client_secret_rotated", &subject, detail);
-            audit::record(tx, now, &*self.parts.entropy, entry).await?;
-            Ok(Client { previous_until, ..client })
-        })?;
+        let client =
+            write_tx!(self.parts.db, "clients.rotate_secret", |tx| -> Result<Client, ClientError> {
+                let client = store::by_id(tx, id).await?.map(ClientRow::client);
+                let client =
+                    client.filter(|client| client.tenant_id == tenant).ok_or(ClientError::NotFound)?;
+                if client.auth_method == AuthMethod::PrivateKeyJwt {
+                    return Err(ClientError::NoSecret);
+                }
+                let now = self.parts.clock.now();
+                let previous_until = (!keep.is_zero()).then(|| now.plus(keep));
+                store::set_secret(tx, tenant, id, &digest, previous_until, now).await?;
+                let detail = json!({ "previous_until": previous_until.map(|at| at.to_string()) });
+                let subject = id.to_string();
+                let entry = actor.does(tenant, "oauth_client_secret_rotated", &subject, detail);
+                audit::record(tx, now, &*self.parts.entropy, entry).await?;
+                Ok(Client { previous_until, ..client })
+            })?;
         self.parts.news.tell(tenant, Subject::Client(id)).await;
         Ok(Made { client, secret: Some(secret) })
     }

@@ -18,7 +18,7 @@ pub(super) const PLACE: &str = "/v1/oauth/";
 /// An error of OAuth 2.0.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OAuthError)]
-pub struct OAuthErrorBody {
+pub(super) struct OAuthErrorBody {
     /// Stable machine-readable name.
     #[schema(example = "invalid_client")]
     pub error: &'static str,

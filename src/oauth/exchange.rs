@@ -80,7 +80,8 @@ impl OAuthService {
     pub(super) async fn check_user_token(&self, claims: &AccessClaims) -> Result<(), OAuthError> {
         self.parts.sessions.check_live(claims).await?;
         if claims.client_id != CLIENT {
-            let client = claims.client_id.parse().map_err(|_| OAuthError::InvalidGrant("no client of ours"))?;
+            let client =
+                claims.client_id.parse().map_err(|_| OAuthError::InvalidGrant("no client of ours"))?;
             self.parts.clients.check_live(claims.tid, client, &claims.jti, None).await?;
         }
         Ok(())
@@ -91,7 +92,9 @@ impl OAuthService {
 pub(super) fn refused(error: TokenError) -> OAuthError {
     match error {
         TokenError::Expired => OAuthError::InvalidGrant("the token has expired"),
-        TokenError::Invalid(_) | TokenError::WrongType => OAuthError::InvalidGrant("not an access token for this"),
+        TokenError::Invalid(_) | TokenError::WrongType => {
+            OAuthError::InvalidGrant("not an access token for this")
+        }
         error => error.into(),
     }
 }

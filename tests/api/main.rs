@@ -31,6 +31,7 @@ mod matrix;
 mod metrics;
 mod middleware;
 mod oauth;
+mod oauth_clients;
 mod passwords;
 mod policy_stores;
 mod refresh;

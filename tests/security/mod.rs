@@ -1,5 +1,6 @@
 //! The threats of the threat model, each with the test that proves its defence, named after its row.
 
+mod t05_token_kinds;
 mod t09_enumeration;
 mod t10_hash_storm;
 mod t17_cross_site;
@@ -10,4 +11,7 @@ mod t33_hash_bombs;
 mod t44_lockout;
 mod t47_key_rotation;
 mod t48_stolen_database;
+mod t53_issuance;
 mod t54_stuffing;
+mod t56_widening;
+mod t57_client_secrets;

@@ -14,6 +14,7 @@ use crate::{
     authorize::AuthorizeError,
     base::{Clock, Digest32, TenantId, UserId},
     bus::{IdentityNews, Subject},
+    clients::ClientService,
     policy::{Entity, EntityUid, Snapshot},
     roles::RoleService,
     users::UserService,
@@ -80,7 +81,7 @@ impl IdentityCache {
     /// Nothing was read yet. Copies live by `clock` and `news`.
     #[must_use]
     pub fn new(
-        from: (UserService, RoleService, Arc<ApiKeyService>),
+        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<ClientService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -141,6 +142,10 @@ impl IdentityCache {
                 key_owner = owner.as_ref().map(|(user, held)| (*user, held.age));
                 let owner = owner.as_ref().map(|(_, held)| &held.fact);
                 (records::of_key(key.fact.as_ref(), owner, &roles.fact, types), key.age.with(roles.age))
+            }
+            Subject::Client(id) => {
+                let client = self.facts.client(tenant, id).await?;
+                (records::of_service(client.fact.as_ref(), &roles.fact, types), client.age.with(roles.age))
             }
         };
         let entities = records.iter().map(|record| snapshot.identity_entity(record).map(Arc::new));

@@ -1,4 +1,4 @@
-//! What SQL says of a user, of an API key, and of the roles of a tenant; in memory for seconds.
+//! What SQL says of a user, of an API key, of a client, and of the roles of a tenant; in memory for seconds.
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
@@ -6,8 +6,9 @@ use quick_cache::sync::Cache;
 
 use crate::{
     api_keys::{ApiKey, ApiKeyService},
-    base::{ApiKeyId, Clock, Millis, TenantId, UserId},
+    base::{ApiKeyId, ClientId, Clock, Millis, TenantId, UserId},
     bus::{IdentityNews, Stamp, Subject},
+    clients::{Client, ClientService},
     roles::{Hierarchy, RoleService},
     storage::StorageError,
     users::{User, UserService},
@@ -54,23 +55,24 @@ pub(super) struct Held<T> {
 /// The facts of this node.
 #[derive(Debug)]
 pub(super) struct Facts {
-    from: (UserService, RoleService, Arc<ApiKeyService>),
+    from: (UserService, RoleService, Arc<ApiKeyService>, Arc<ClientService>),
     news: Arc<IdentityNews>,
     clock: Arc<dyn Clock>,
     users: Cache<(TenantId, UserId), Arc<Held<UserFacts>>>,
     keys: Cache<(TenantId, ApiKeyId), Arc<Held<Option<ApiKey>>>>,
+    clients: Cache<(TenantId, ClientId), Arc<Held<Option<Client>>>>,
     roles: Cache<TenantId, Arc<Held<Hierarchy>>>,
 }
 
 impl Facts {
     /// Nothing was read yet.
     pub(super) fn new(
-        from: (UserService, RoleService, Arc<ApiKeyService>),
+        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<ClientService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (users, keys, roles) = (Cache::new(MAX_USERS), Cache::new(MAX_USERS), Cache::new(MAX_TENANTS));
-        Self { from, news, clock, users, keys, roles }
+        let (users, keys, clients) = (Cache::new(MAX_USERS), Cache::new(MAX_USERS), Cache::new(MAX_USERS));
+        Self { from, news, clock, users, keys, clients, roles: Cache::new(MAX_TENANTS) }
     }
 
     /// Whether what is so old still counts.
@@ -90,7 +92,7 @@ impl Facts {
         tenant: TenantId,
         id: UserId,
     ) -> Result<Arc<Held<UserFacts>>, StorageError> {
-        let (users, roles, _) = &self.from;
+        let (users, roles, ..) = &self.from;
         self.held(&self.users, &(tenant, id), (tenant, Subject::User(id)), async {
             let user = users.get(tenant, id).await?;
             let roles = if user.is_some() { roles.names_of(tenant, id).await? } else { Vec::new() };
@@ -107,15 +109,28 @@ impl Facts {
         tenant: TenantId,
         id: ApiKeyId,
     ) -> Result<Arc<Held<Option<ApiKey>>>, StorageError> {
-        let (_, _, keys) = &self.from;
+        let (_, _, keys, _) = &self.from;
         self.held(&self.keys, &(tenant, id), (tenant, Subject::Key(id)), keys.get(tenant, id)).await
+    }
+
+    /// What is known of a client; `None` when the tenant has no such client, or it may do nothing.
+    ///
+    /// Errors: as [`Facts::user`].
+    pub(super) async fn client(
+        &self,
+        tenant: TenantId,
+        id: ClientId,
+    ) -> Result<Arc<Held<Option<Client>>>, StorageError> {
+        let (_, _, _, clients) = &self.from;
+        self.held(&self.clients, &(tenant, id), (tenant, Subject::Client(id)), clients.active(tenant, id))
+            .await
     }
 
     /// The roles of a tenant.
     ///
     /// Errors: as [`Facts::user`].
     pub(super) async fn roles(&self, tenant: TenantId) -> Result<Arc<Held<Hierarchy>>, StorageError> {
-        let (_, roles, _) = &self.from;
+        let (_, roles, ..) = &self.from;
         let read = async { Ok(Hierarchy::of(roles.list(tenant).await?)) };
         self.held(&self.roles, &tenant, (tenant, Subject::Tenant), read).await
     }

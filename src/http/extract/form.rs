@@ -57,7 +57,8 @@ impl FromRequest<AppState> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             let said = "the body must be application/x-www-form-urlencoded";

@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    api_keys, auth, authorize, docs, entities, health, keys, metrics, oauth, policy_stores, roles, sessions,
-    setup, users,
+    api_keys, auth, authorize, docs, entities, health, keys, metrics, oauth, oauth_clients, policy_stores,
+    roles, sessions, setup, users,
 };
 use crate::http::{
     codes::Code,
@@ -28,6 +28,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(setup::router())
         .merge(keys::router())
         .merge(oauth::router())
+        .merge(oauth_clients::router())
 }
 
 /// For operators and orchestrators.

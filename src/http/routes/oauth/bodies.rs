@@ -12,7 +12,7 @@ use crate::{
 /// What a token is asked for by; which fields are needed hangs on `grant_type`.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form, which is read field by field")]
-pub(super) struct TokenRequest {
+pub(super) struct OAuthTokenRequest {
     /// `client_credentials`, `refresh_token` or `urn:ietf:params:oauth:grant-type:token-exchange`.
     #[schema(example = "client_credentials")]
     pub grant_type: String,
@@ -51,7 +51,7 @@ pub(super) struct PresentedRequest {
 
 /// A token that was just issued (RFC 6749 §5.1).
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TokenResponse {
+pub(super) struct OAuthToken {
     /// For requests.
     #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIs…")]
     pub access_token: String,
@@ -72,7 +72,7 @@ pub(super) struct TokenResponse {
     pub issued_token_type: Option<&'static str>,
 }
 
-impl TokenResponse {
+impl OAuthToken {
     pub(super) fn of(issued: Issued, issued_token_type: Option<&'static str>) -> Self {
         Self {
             access_token: issued.access.expose().to_owned(),
@@ -101,9 +101,9 @@ pub(super) struct Introspection {
     /// The client that it was issued to; `bailiwick` for a session's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Whom it is for: a text, or a list.
+    /// Whom it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<String>)]
     pub aud: Option<Audience>,
     /// Who issued it.
     #[serde(skip_serializing_if = "Option::is_none")]

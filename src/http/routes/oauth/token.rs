@@ -7,7 +7,7 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    bodies::{TokenRequest, TokenResponse, token_sample},
+    bodies::{OAuthToken, OAuthTokenRequest, token_sample},
     proof::client_of,
 };
 use crate::{
@@ -41,8 +41,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// with which scopes, is decided by the policies.
 #[utoipa::path(
     post, path = "/v1/oauth/token", tag = "oauth",
-    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = OK, body = TokenResponse, example = json!(token_sample()))),
+    request_body(content = OAuthTokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = OK, body = OAuthToken, example = json!(token_sample()))),
     security(("client_basic" = [])),
     extensions(
         ("x-bailiwick-action" = json!(IssueToken::NAME)),
@@ -69,7 +69,7 @@ async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) 
             (app.oauth.exchange(&client, exchanged, &server).await?, Some(ACCESS_TOKEN))
         }
     };
-    Ok(([(PRAGMA, "no-cache")], Json(TokenResponse::of(issued, kind))).into_response())
+    Ok(([(PRAGMA, "no-cache")], Json(OAuthToken::of(issued, kind))).into_response())
 }
 
 /// What the server knows of a request of a client's.

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use crate::{
     clients::{
-        AuthMethod, Client, ClientChange, ClientStatus, Grant, Made, NewClient, WordError, audience, jwks, scope_word,
+        AuthMethod, Client, ClientChange, ClientStatus, Grant, Made, NewClient, WordError, audience, jwks,
+        scope_word,
     },
     http::{
         codes::Code,
@@ -172,7 +173,8 @@ impl ClientRequest {
             name: field("/name", &self.name)?,
             jwks: keys(self.jwks.as_ref())?,
             grants: self.grants.map_or_else(|| Ok(vec![Grant::ClientCredentials]), grants)?,
-            scopes: words("/scopes", self.scopes, scope_word)?.unwrap_or_else(|| vec!["decisions".to_owned()]),
+            scopes: words("/scopes", self.scopes, scope_word)?
+                .unwrap_or_else(|| vec!["decisions".to_owned()]),
             audiences: words("/audiences", self.audiences, audience)?.unwrap_or_default(),
             roles: roles(self.roles.as_deref())?.unwrap_or_default(),
         })
@@ -219,8 +221,9 @@ fn words(
     short(pointer, listed.len())?;
     let mut words: Vec<String> = Vec::new();
     for (place, text) in listed.iter().enumerate() {
-        let wrong =
-            |error: WordError| Problem::new(Code::ValidationFailed).at(format!("{pointer}/{place}"), error.to_string());
+        let wrong = |error: WordError| {
+            Problem::new(Code::ValidationFailed).at(format!("{pointer}/{place}"), error.to_string())
+        };
         let word = read(text).map_err(wrong)?;
         if !words.contains(&word) {
             words.push(word);
