@@ -21,6 +21,7 @@
 //! | [`sessions`], [`tokens`] | refresh and revocation; access tokens and their keys |
 //! | [`entities`] | what applications push: documents, folders, teams; a hot copy on every node |
 //! | [`users`], [`roles`] | who there is and what they were granted |
+//! | [`mail`] | what users are written, queued with what it is about |
 //! | [`audit`] | who did what, written in the transaction that does it |
 //! | [`http`] | the API: translation only |
 //! | [`storage`], [`kv`], [`bus`] | devices; they know no table, no key and no meaning |
@@ -65,6 +66,8 @@ pub mod http;
 pub mod jws;
 #[cfg(feature = "server")]
 pub mod kv;
+#[cfg(feature = "server")]
+pub mod mail;
 #[cfg(feature = "server")]
 pub mod oauth;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! Opening what everything else stands on: the database, short-lived state, messages between nodes.
+//! Opening the devices that the configuration names: the database, short-lived state, the bus.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,10 +75,4 @@ pub(super) fn open_bus(
             bail!("`redis.bus` is `postgres` and the database is not Postgres")
         }
     }
-}
-
-pub(super) fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::sync::Semaphore;
 
-use super::devices::{host_name, open_bus, open_database, open_kv};
+use super::devices::{open_bus, open_database, open_kv};
 use crate::{
     api_keys::{ApiKeyParts, ApiKeyService},
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
@@ -22,6 +22,7 @@ use crate::{
     config::{Config, RootSecrets},
     entities::{EntityParts, EntityService},
     kv::Kv,
+    mail::{MailService, Pages, Smtp},
     oauth::{OAuthParts, OAuthService},
     policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
     roles::RoleService,
@@ -84,6 +85,8 @@ pub struct App {
     pub tokens: Arc<TokenService>,
     /// Sessions and refresh.
     pub sessions: Arc<SessionService>,
+    /// Mail to users.
+    pub mail: Arc<MailService>,
     /// Sign-up, sign-in, callers.
     pub authn: Arc<AuthnService>,
     /// The one-time token for the first administrator, where this start made one.
@@ -139,6 +142,8 @@ impl App {
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
         let clients = Arc::new(client_service(&config, &db, &roles, &identity_news, &clock, &entropy));
+        let smtp = Smtp::new(&config.mail).context("the mail server cannot be used")?;
+        let mail = Arc::new(MailService::new(db.clone(), smtp, clock.clone(), entropy.clone()));
         let authn = AuthnParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -149,6 +154,8 @@ impl App {
             passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
             rules: PasswordRules::new(&config.passwords),
             metrics: metrics.clone(),
+            mail: mail.clone(),
+            pages: Pages::new(&config.mail, &config.public_url()),
             registration: config.registration.clone(),
             limits: config.limits.clone(),
             clients: clients.clone(),
@@ -223,6 +230,7 @@ impl App {
             oauth,
             tokens,
             sessions,
+            mail,
             authn,
             setup_token,
             draining,
@@ -252,6 +260,9 @@ impl App {
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("api keys", self.api_keys.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
+        if self.mail.is_on() {
+            worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
+        }
         worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);
@@ -370,4 +381,10 @@ fn entity_service(
         entropy: entropy.clone(),
         poll: Duration::from_secs(config.policy.poll_secs),
     })
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     audit::{self, Actor},
     base::{TenantId, UserId},
+    mail::Kind,
     roles::RoleError,
     sessions::{Ended, Grant, NewSession, SessionError},
     users::{User, UserStatus},
@@ -42,9 +43,7 @@ impl AuthnService {
             return Err(AuthnError::InvalidCredentials);
         };
         let user = &known.user;
-        let context =
-            [&*user.email, user.username.as_deref().unwrap_or(""), user.name.as_deref().unwrap_or("")];
-        parts.rules.check(change.new.expose_secret(), &context)?;
+        parts.rules.check(change.new.expose_secret(), &user.words())?;
         let new = parts.passwords.hash(&change.new).await?;
         let name = id.to_string();
         let actor = Actor { name: &name, request_id };
@@ -61,6 +60,7 @@ impl AuthnService {
                 parts.sessions.revoke_all_in(tx, (tenant, id), epoch, "password_changed", actor).await?;
             let entry = actor.does(tenant, "password_changed", &name, json!({}));
             audit::record(tx, parts.clock.now(), &*parts.entropy, entry).await?;
+            parts.mail.queue_in(tx, tenant, Kind::PasswordChanged, Some(id), None).await?;
             if !change.keep_current {
                 return Ok((ended, None));
             }
@@ -121,12 +121,12 @@ impl AuthnService {
         }
         sessions.dedup();
         for (tenant, user, session) in sessions {
-            if all {
-                self.end_all(tenant, user, "signed_out_everywhere", request_id).await?;
-                continue;
-            }
             let name = user.to_string();
             let actor = Actor { name: &name, request_id };
+            if all {
+                self.end_all(tenant, user, "signed_out_everywhere", actor).await?;
+                continue;
+            }
             match self.parts.sessions.revoke(tenant, user, session, "signed_out", actor).await {
                 Ok(()) | Err(SessionError::NotFound) => {}
                 Err(error) => return Err(error.into()),
@@ -164,22 +164,22 @@ impl AuthnService {
         Ok(())
     }
 
-    /// Ends everything that was issued to a user, by a new epoch.
-    async fn end_all(
+    /// Ends everything that was issued to a user, by a new epoch; answers how many sessions ended.
+    ///
+    /// Errors: `UserGone`, `Storage`, `Entropy`.
+    pub async fn end_all(
         &self,
         tenant: TenantId,
         user: UserId,
         reason: &str,
-        request_id: Option<&str>,
-    ) -> Result<(), AuthnError> {
+        actor: Actor<'_>,
+    ) -> Result<usize, AuthnError> {
         let parts = &self.parts;
-        let name = user.to_string();
-        let actor = Actor { name: &name, request_id };
         let ended = write_tx!(parts.db, "authn.end_all", |tx| -> Result<Ended, AuthnError> {
             let epoch = parts.users.bump_epoch_in(tx, tenant, user).await?;
             Ok(parts.sessions.revoke_all_in(tx, (tenant, user), epoch, reason, actor).await?)
         })?;
         parts.sessions.announce(&ended).await;
-        Ok(())
+        Ok(ended.count())
     }
 }

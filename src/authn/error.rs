@@ -5,6 +5,7 @@ use crate::{
     audit::AuditError,
     base::{EntropyError, Millis},
     clients::ClientError,
+    mail::MailError,
     roles::RoleError,
     sessions::SessionError,
     storage::{Retryable, StorageError},
@@ -57,6 +58,12 @@ pub enum AuthnError {
     /// There is an administrator already.
     #[error("the installation is set up already")]
     AlreadySetUp,
+    /// The link is not one of ours, was used, is too old, or its user changed since.
+    #[error("the link is not valid any more")]
+    LinkInvalid,
+    /// The caller proved too long ago who they are.
+    #[error("prove again who you are")]
+    StepUpRequired,
     /// The caller's user is no more.
     #[error("the user does not exist any more")]
     UserGone,
@@ -113,6 +120,15 @@ impl From<AuditError> for AuthnError {
         match error {
             AuditError::Storage(error) => Self::Storage(error),
             AuditError::Entropy(error) => Self::Entropy(error),
+        }
+    }
+}
+
+impl From<MailError> for AuthnError {
+    fn from(error: MailError) -> Self {
+        match error {
+            MailError::Storage(error) => Self::Storage(error),
+            MailError::Entropy(error) => Self::Entropy(error),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     base::{DeviceId, Digest32, TenantId},
     sessions::{Grant, SessionError},
     telemetry::metrics::LoginResult,
-    users::{Credentials, Email, UserError, UserStatus, Username},
+    users::{Credentials, Email, User, UserError, UserStatus, Username},
     write_tx,
 };
 
@@ -70,6 +70,14 @@ impl AuthnService {
             self.rehash(&known, login).await;
         }
         self.signed_in(known.user, grant).await
+    }
+
+    /// The user whom an identifier names, as at a sign-in.
+    ///
+    /// Errors: `Storage`.
+    pub async fn user_of(&self, tenant: TenantId, identifier: &str) -> Result<Option<User>, AuthnError> {
+        let Some(norm) = norm_of(identifier) else { return Ok(None) };
+        Ok(self.parts.users.credentials_of(tenant, &norm).await?.map(|known| known.user))
     }
 
     /// The limits of the address, and of the identifier from that address (identity.md §2.10).

@@ -8,6 +8,7 @@
 //! | identify | none; a hash look-up when the token was verified a moment ago | [`Caller`] |
 //! | change password | two hashes | a new epoch: every session is over |
 //! | logout | none | one session over, or all |
+//! | verify an address, reset a password | none; one hash | by a link that works once |
 //! | set up | one hash | the first administrator |
 //!
 //! - INVARIANT: a failed login is [`AuthnError::InvalidCredentials`] after exactly one hash, whether the
@@ -17,19 +18,23 @@
 //! - Hashing runs in a bounded pool of threads; when its queue is full the answer is
 //!   [`AuthnError::Overloaded`], at once (threat T10).
 //!
-//! Besides its table this imports `users`, `roles`, `sessions`, `tokens` and `audit`.
+//! Besides its tables this imports `users`, `roles`, `sessions`, `tokens`, `mail` and `audit`.
 
 mod account;
+mod administration;
 mod anomaly;
 mod callers;
 mod error;
 mod guessable;
 mod identify;
 mod known_device;
+mod links;
 mod lockout;
 mod login;
 mod model;
 mod passwords;
+mod post;
+mod recovery;
 mod rules;
 mod service;
 mod setup;
@@ -38,6 +43,7 @@ mod stored;
 mod throttle;
 
 pub use error::AuthnError;
+pub use links::{Link, Purpose, PurposeError};
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};

@@ -16,6 +16,7 @@ use crate::{
     clients::ClientService,
     config::{LimitsConfig, RegistrationConfig},
     kv::Kv,
+    mail::{Kind, MailError, MailService, Pages},
     roles::{RoleError, RoleService},
     sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionService},
     storage::Db,
@@ -49,6 +50,10 @@ pub struct AuthnParts {
     pub passwords: Arc<Passwords>,
     /// What a password may be.
     pub rules: PasswordRules,
+    /// Mail to users.
+    pub mail: Arc<MailService>,
+    /// Where its links lead.
+    pub pages: Pages,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Who may sign up.
@@ -113,20 +118,28 @@ impl AuthnService {
             email: registration.email.clone(),
             username: registration.username.clone(),
             name: registration.name.clone(),
-            status: UserStatus::Active,
+            status: if parts.registration.verify_email { UserStatus::Pending } else { UserStatus::Active },
             email_verified: false,
             phc: Some(parts.passwords.hash(&registration.password).await?),
         };
         let actor = Actor { name: "anonymous", request_id };
         let made = write_tx!(parts.db, "authn.register", |tx| -> Result<User, AuthnError> {
             let user = parts.users.create_in(tx, tenant, &new, actor).await?;
+            parts.mail.queue_in(tx, tenant, Kind::VerifyEmail, Some(user.id), None).await?;
             match parts.roles.grant_in(tx, tenant, user.id, FIRST_ROLE, actor).await {
                 Ok(_) | Err(RoleError::NotFound) => Ok(user), // a tenant may do without the role
                 Err(error) => Err(error.into()),
             }
         });
-        if let Ok(user) = &made {
-            parts.users.changed(tenant, user.id).await;
+        match &made {
+            Ok(user) => parts.users.changed(tenant, user.id).await,
+            Err(AuthnError::EmailTaken) => {
+                let norm = Some(registration.email.norm());
+                write_tx!(parts.db, "authn.already_registered", |tx| -> Result<(), MailError> {
+                    parts.mail.queue_in(tx, tenant, Kind::AlreadyRegistered, None, norm).await
+                })?;
+            }
+            Err(_) => {}
         }
         match made {
             Ok(user) if parts.registration.reveal_duplicates => Ok(Registered::Created(Box::new(user))),

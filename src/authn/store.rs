@@ -1,8 +1,8 @@
-//! Tables `setup_token`, at most one row, and `login_failures`.
+//! Tables `setup_token`, at most one row, `login_failures` and `links`.
 
-use super::lockout::Failures;
+use super::{links::StoredLink, lockout::Failures};
 use crate::{
-    base::{Digest32, Millis, TenantId},
+    base::{Digest32, Millis, TenantId, UserId},
     storage::{Result, Run},
 };
 
@@ -117,5 +117,68 @@ pub(super) async fn clear_failures(run: &mut dyn Run, tenant: TenantId, subject:
 /// Forgets the counts, of whatever tenant, whose time has come.
 pub(super) async fn forget_failures(run: &mut dyn Run, now: Millis) -> Result<()> {
     run.sql("DELETE FROM login_failures WHERE forget_at_ms <= $1").bind(now).run().await?;
+    Ok(())
+}
+
+/// Stores a link by the digest of its token.
+pub(super) async fn insert_link(
+    run: &mut dyn Run,
+    digest: &Digest32,
+    link: &StoredLink,
+    expires_at: Millis,
+) -> Result<()> {
+    run.sql(
+        "INSERT INTO links (digest, tenant_id, user_id, purpose, epoch, address, expires_at_ms, used_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",
+    )
+    .bind(&digest.as_bytes()[..])
+    .bind(link.tenant_id)
+    .bind(link.user_id)
+    .bind(link.purpose.as_str())
+    .bind(link.epoch)
+    .bind(&*link.address)
+    .bind(expires_at)
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// The link of this digest, of whatever tenant, if it can still be used.
+pub(super) async fn link(run: &mut dyn Run, digest: &Digest32, now: Millis) -> Result<Option<StoredLink>> {
+    run.sql(
+        "SELECT tenant_id, user_id, purpose, epoch, address FROM links
+         WHERE digest = $1 AND used_at_ms IS NULL AND expires_at_ms > $2",
+    )
+    .bind(&digest.as_bytes()[..])
+    .bind(now)
+    .optional()
+    .await
+}
+
+/// Uses up the link of this digest, of whatever tenant; answers it, once.
+pub(super) async fn use_link(
+    run: &mut dyn Run,
+    digest: &Digest32,
+    now: Millis,
+) -> Result<Option<StoredLink>> {
+    run.sql(
+        "UPDATE links SET used_at_ms = $2 WHERE digest = $1 AND used_at_ms IS NULL AND expires_at_ms > $2
+         RETURNING tenant_id, user_id, purpose, epoch, address",
+    )
+    .bind(&digest.as_bytes()[..])
+    .bind(now)
+    .optional()
+    .await
+}
+
+/// Forgets the links of a user.
+pub(super) async fn drop_links(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<()> {
+    run.sql("DELETE FROM links WHERE tenant_id = $1 AND user_id = $2").bind(tenant).bind(user).run().await?;
+    Ok(())
+}
+
+/// Forgets the links, of whatever tenant, whose time is over.
+pub(super) async fn forget_links(run: &mut dyn Run, now: Millis) -> Result<()> {
+    run.sql("DELETE FROM links WHERE expires_at_ms <= $1").bind(now).run().await?;
     Ok(())
 }

@@ -7,6 +7,8 @@
 //! | `login-unknown-device` | everyone without a known device, while there is an anomaly | [`Kv`] |
 //! | `register-address` | an address's network | [`Kv`] |
 //! | `password` | a user who changes their password | [`Kv`] |
+//! | `mail-address` | mail asked for from an address's network | [`Kv`] |
+//! | `mail-recipient` | mail asked for to one address, known or not | [`Kv`] |
 //!
 //! While `Kv` is away these limits let pass, and a metric says so. Wrong passwords are counted in SQL in any
 //! case: see `lockout`.
@@ -37,6 +39,8 @@ pub(super) enum Limit {
     LoginUnknownDevice,
     RegisterAddress,
     Password,
+    MailAddress,
+    MailRecipient,
 }
 
 /// A limit that was reached.
@@ -66,6 +70,8 @@ impl Limit {
             Self::LoginUnknownDevice => "login-unknown-device",
             Self::RegisterAddress => "register-address",
             Self::Password => "password",
+            Self::MailAddress => "mail-address",
+            Self::MailRecipient => "mail-recipient",
         }
     }
 
@@ -75,6 +81,8 @@ impl Limit {
             Self::LoginIdentifier | Self::Password => (limits.login_per_identifier, QUARTER),
             Self::LoginUnknownDevice => (limits.anomaly_logins, MINUTE),
             Self::RegisterAddress => (limits.register_per_address, HOUR),
+            Self::MailAddress => (limits.mail_per_address, HOUR),
+            Self::MailRecipient => (limits.mail_per_recipient, HOUR),
         };
         Allowance { burst, period }
     }

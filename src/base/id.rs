@@ -169,6 +169,10 @@ id_type! {
     ClientId, "cli"
 }
 id_type! {
+    /// One mail that waits to be sent.
+    MailId, "mal"
+}
+id_type! {
     /// One running server process.
     NodeId, "nod"
 }

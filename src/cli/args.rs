@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{admin, api_key, client, config, health, keys, policy};
+use super::{admin, api_key, client, config, health, keys, policy, user};
 
 /// A policy-engine-centric authorization server.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ pub(super) enum Command {
     /// Make administrators
     #[command(subcommand)]
     Admin(admin::Command),
+    /// List, lock and unlock users; make links for them
+    #[command(subcommand)]
+    User(user::Command),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     ApiKey(api_key::Command),

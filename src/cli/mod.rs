@@ -21,5 +21,6 @@ mod runtime;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use run::run;

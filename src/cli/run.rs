@@ -7,7 +7,7 @@ use clap::Parser;
 use super::{
     admin, api_key,
     args::{Cli, Command, Global},
-    client, config, health, keys, migrate, openapi, policy, report, serve,
+    client, config, health, keys, migrate, openapi, policy, report, serve, user,
 };
 use crate::config::{ConfigError, Loaded, load};
 
@@ -46,6 +46,7 @@ fn dispatch(Cli { global, command }: Cli) -> anyhow::Result<Outcome> {
         Command::Serve => serve::run(&global),
         Command::Migrate => migrate::run(&global),
         Command::Admin(command) => admin::run(&global, &command),
+        Command::User(command) => user::run(&global, &command),
         Command::ApiKey(command) => api_key::run(&global, &command),
         Command::Client(command) => client::run(&global, &command),
         Command::Keys(command) => keys::run(&global, &command),

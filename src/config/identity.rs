@@ -68,6 +68,8 @@ section! {
         /// Whether sign-up says that an address is taken (409) and names the new user (201). When not, the
         /// answer is the same 202 for a new and a known address (R12, C20).
         reveal_duplicates: bool = false,
+        /// Whether a new account waits until its address is proven, by the link that is mailed to it.
+        verify_email: bool = false,
     }
 }
 

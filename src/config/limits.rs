@@ -14,6 +14,10 @@ section! {
         login_per_identifier: u32 = 10,
         /// Sign-ups from one address, an hour.
         register_per_address: u32 = 5,
+        /// Mails asked for from one address, an hour: for a new password, to prove an address.
+        mail_per_address: u32 = 10,
+        /// The same to one recipient.
+        mail_per_recipient: u32 = 3,
         /// Wrong passwords in a row after which an account is locked for devices that it does not know.
         lock_after: u32 = 10,
         /// How long it is locked the first time, seconds; each further time twice as long, up to a day.
@@ -34,6 +38,8 @@ impl LimitsConfig {
             ("limits.login_per_address", self.login_per_address),
             ("limits.login_per_identifier", self.login_per_identifier),
             ("limits.register_per_address", self.register_per_address),
+            ("limits.mail_per_address", self.mail_per_address),
+            ("limits.mail_per_recipient", self.mail_per_recipient),
             ("limits.lock_after", self.lock_after),
             ("limits.anomaly_failures", self.anomaly_failures),
             ("limits.anomaly_logins", self.anomaly_logins),

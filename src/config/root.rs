@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, PasswordsConfig,
-    PolicyConfig, Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig, Section, ServerConfig,
-    SessionsConfig, StorageConfig, TokensConfig,
+    ApiKeysConfig, BusKind, ConfigError, DataConfig, DocsConfig, LimitsConfig, LogConfig, MailConfig,
+    PasswordsConfig, PolicyConfig, Problem, Problems, RedisConfig, RegistrationConfig, SecretsConfig,
+    Section, ServerConfig, SessionsConfig, StorageConfig, TokensConfig,
 };
 
 /// Everything that can be set.
@@ -38,6 +38,8 @@ pub struct Config {
     pub api_keys: ApiKeysConfig,
     /// How often strangers may try.
     pub limits: LimitsConfig,
+    /// Mail to users.
+    pub mail: MailConfig,
     /// Root secrets; generated into the data folder when absent.
     pub secrets: SecretsConfig,
     /// Log output.
@@ -59,6 +61,7 @@ impl Config {
         RegistrationConfig::SECTION,
         ApiKeysConfig::SECTION,
         LimitsConfig::SECTION,
+        MailConfig::SECTION,
         SecretsConfig::SECTION,
         LogConfig::SECTION,
     ];
@@ -88,6 +91,7 @@ impl Config {
         self.passwords.check(&mut found);
         self.api_keys.check(&mut found);
         self.limits.check(&mut found);
+        self.mail.check(&mut found);
         self.secrets.check(&mut found);
         self.log.check(&mut found);
         found
@@ -106,6 +110,7 @@ impl Config {
         self.passwords.weaknesses(&mut found);
         self.registration.weaknesses(&mut found);
         self.limits.weaknesses(&mut found);
+        self.mail.weaknesses(&mut found);
         self.secrets.weaknesses(&mut found);
         found
     }

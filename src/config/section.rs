@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{BusKind, LogFormat};
+use super::{BusKind, LogFormat, MailTls};
 use crate::jws::Algorithm;
 
 /// What a setting holds, as its author is told.
@@ -79,6 +79,7 @@ kinds! {
     IpNet => Kind::Text,
     PathBuf => Kind::Path,
     BusKind => Kind::Choice(&["local", "redis", "postgres"]),
+    MailTls => Kind::Choice(&["starttls", "tls", "none"]),
     LogFormat => Kind::Choice(&["text", "json"]),
     Algorithm => Kind::Choice(&["EdDSA", "ES256"]),
 }

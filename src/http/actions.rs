@@ -52,6 +52,14 @@ actions! {
     Refresh "refresh" Tenant;
     /// Sign-out.
     Logout "logout" Tenant;
+    /// Proving an address by a link.
+    VerifyEmail "verifyEmail" Tenant;
+    /// Having that link mailed again.
+    ResendVerification "resendVerification" Tenant;
+    /// Having a link mailed to choose a new password.
+    ForgotPassword "forgotPassword" Tenant;
+    /// Choosing a new password by a link.
+    ResetPassword "resetPassword" Tenant;
     /// Making the first administrator.
     CompleteSetup "completeSetup" Tenant;
     /// Reading what is public by nature, such as the JWKS.
@@ -64,6 +72,8 @@ actions! {
     ReadOwnProfile "readOwnProfile" Caller;
     /// Changing one's own password.
     ChangeOwnPassword "changeOwnPassword" Caller;
+    /// Changing one's own address.
+    ChangeOwnEmail "changeOwnEmail" Caller;
     /// Listing one's own sessions.
     ListOwnSessions "listOwnSessions" Caller;
     /// Ending one of one's own sessions.
@@ -102,6 +112,16 @@ actions! {
     ReadEntities "readEntities" PolicyStore;
     /// Pushing entities into a store, and removing them.
     WriteEntities "writeEntities" PolicyStore;
+    /// Listing users.
+    ListUsers "listUsers" Tenant;
+    /// Locking an account.
+    LockUser "lockUser" Tenant;
+    /// Lifting a lock.
+    UnlockUser "unlockUser" Tenant;
+    /// Ending every session of a user.
+    RevokeUserSessions "revokeUserSessions" Tenant;
+    /// Making a link for a user.
+    MakeUserLink "makeUserLink" Tenant;
     /// Listing roles.
     ListRoles "listRoles" Tenant;
     /// Making a role.

@@ -55,6 +55,8 @@ codes! {
     RefreshExpired           401 "refresh_expired"           "The refresh token has expired";
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
+    LinkInvalid              401 "link_invalid"              "The link is not valid any more";
+    StepUpRequired           401 "step_up_required"          "Prove again who you are";
     ApiKeyInvalid            401 "api_key_invalid"           "The API key is not one of ours";
     ApiKeyRevoked            401 "api_key_revoked"           "The API key was revoked";
     ApiKeyExpired            401 "api_key_expired"           "The API key has expired";
@@ -127,6 +129,9 @@ impl Code {
             | Self::TokenRevoked
             | Self::WrongTokenType
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
+            Self::StepUpRequired => Some(
+                "Bearer error=\"insufficient_user_authentication\", error_description=\"a more recent sign-in is needed\", max_age=\"300\"",
+            ),
             Self::ApiKeyInvalid | Self::ApiKeyRevoked | Self::ApiKeyExpired => Some("ApiKey"),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),
             Self::InvalidClient => Some("Basic realm=\"oauth\""),

@@ -120,6 +120,8 @@ impl From<AuthnError> for Problem {
             AuthnError::Password(problem) => password_problem(problem),
             AuthnError::SetupTokenInvalid => Self::new(Code::SetupTokenInvalid),
             AuthnError::AlreadySetUp => Self::new(Code::SetupCompleted),
+            AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
+            AuthnError::StepUpRequired => Self::new(Code::StepUpRequired),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),
             AuthnError::Token(error) => error.into(),
             AuthnError::Session(error) => error.into(),

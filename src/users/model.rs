@@ -78,6 +78,14 @@ pub struct User {
     pub created_at_ms: Millis,
 }
 
+impl User {
+    /// Texts about the user that make no password: address, user name, name.
+    #[must_use]
+    pub fn words(&self) -> [&str; 3] {
+        [&self.email, self.username.as_deref().unwrap_or(""), self.name.as_deref().unwrap_or("")]
+    }
+}
+
 /// What a user is made from.
 #[derive(Debug, Clone)]
 pub struct NewUser {

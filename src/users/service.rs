@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use unicode_normalization::UnicodeNormalization;
 
-use super::{Credentials, NewUser, Phc, User, UserError, UserStatus, store};
+use super::{Credentials, Email, NewUser, Phc, User, UserError, UserStatus, store};
 use crate::{
     audit::{self, Actor},
-    base::{Clock, Entropy, TenantId, UserId},
+    base::{Clock, Cursor, Entropy, Limit, Page, TenantId, UserId},
     bus::{IdentityNews, Subject},
-    storage::{Db, Result, Tx},
+    storage::{Db, Fault, Result, Tx},
     write_tx,
 };
 
@@ -34,6 +35,30 @@ impl UserService {
     /// Errors: the database failed.
     pub async fn get(&self, tenant: TenantId, id: UserId) -> Result<Option<User>> {
         store::by_id(&mut &self.db, tenant, id).await
+    }
+
+    /// [`UserService::get`] inside a transaction of the caller's.
+    ///
+    /// Errors: the database failed.
+    pub async fn get_in(&self, tx: &mut Tx, tenant: TenantId, id: UserId) -> Result<Option<User>> {
+        store::by_id(tx, tenant, id).await
+    }
+
+    /// The users of a tenant in the order in which they were made; with `search` only those whose address or
+    /// user name begins with it, in whatever spelling.
+    ///
+    /// Errors: the database failed.
+    pub async fn search(
+        &self,
+        tenant: TenantId,
+        search: Option<&str>,
+        after: Option<&Cursor>,
+        limit: Limit,
+    ) -> Result<Page<User>> {
+        let pattern = search.map(prefix_pattern);
+        let after = after.map_or("", Cursor::key);
+        let rows = store::search(&mut &self.db, tenant, pattern.as_deref(), after, limit).await?;
+        Ok(Page::cut(rows, limit, |user| user.id.to_string()))
     }
 
     /// Makes a user, with its audit record.
@@ -121,6 +146,37 @@ impl UserService {
         store::bump_epoch(tx, tenant, id, self.clock.now()).await?.ok_or(UserError::NotFound)
     }
 
+    /// Gives the user another address, which is known to be theirs. The caller records it, and calls
+    /// [`UserService::changed`] after the transaction.
+    ///
+    /// Errors: `EmailTaken`, `NotFound`, `Storage`.
+    pub async fn set_email_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        id: UserId,
+        email: &Email,
+    ) -> Result<(), UserError> {
+        match store::set_email(tx, tenant, id, email, self.clock.now()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(UserError::NotFound),
+            Err(error) if error.fault() == Fault::Unique => Err(UserError::EmailTaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says that the address is known to be the user's; whoever waited for that may sign in. The caller records
+    /// it, and calls [`UserService::changed`] after the transaction.
+    ///
+    /// Errors: `NotFound`, `Storage`.
+    pub async fn set_verified_in(&self, tx: &mut Tx, tenant: TenantId, id: UserId) -> Result<(), UserError> {
+        if store::set_verified(tx, tenant, id, self.clock.now()).await? {
+            Ok(())
+        } else {
+            Err(UserError::NotFound)
+        }
+    }
+
     /// Sets whether the user may sign in, with its audit record. Tokens that are out are not the concern of
     /// this: `authn` ends them in the same transaction, and calls [`UserService::changed`] after it.
     ///
@@ -141,4 +197,17 @@ impl UserService {
         let entry = actor.does(tenant, "user_status_set", &subject, detail);
         Ok(audit::record(tx, now, &*self.entropy, entry).await?)
     }
+}
+
+/// A pattern of `LIKE` for what begins with a text, whatever stands in it.
+fn prefix_pattern(search: &str) -> String {
+    let mut pattern = String::new();
+    for c in search.trim().chars().flat_map(char::to_lowercase).nfc() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }

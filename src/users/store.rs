@@ -1,8 +1,8 @@
 //! Tables `users` and `password_credentials`.
 
-use super::{Credentials, DisplayName, NewUser, Phc, User, UserStatus, Username};
+use super::{Credentials, DisplayName, Email, NewUser, Phc, User, UserStatus, Username};
 use crate::{
-    base::{Millis, TenantId, UserId},
+    base::{Limit, Millis, TenantId, UserId},
     storage::{Result, Run},
 };
 
@@ -59,6 +59,73 @@ pub(super) async fn by_id(run: &mut dyn Run, tenant: TenantId, id: UserId) -> Re
     .bind(id)
     .optional()
     .await
+}
+
+/// The users whose address or user name fits a pattern, after an id.
+pub(super) async fn search(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    pattern: Option<&str>,
+    after: &str,
+    limit: Limit,
+) -> Result<Vec<User>> {
+    run.sql(
+        "SELECT id, tenant_id, email, username, name, status, email_verified, token_epoch, created_at_ms
+         FROM users
+         WHERE tenant_id = $1 AND id > $3
+           AND (CAST($2 AS TEXT) IS NULL OR email_norm LIKE $2 ESCAPE '\\' OR username_norm LIKE $2 ESCAPE '\\')
+         ORDER BY id LIMIT $4",
+    )
+    .bind(tenant)
+    .bind(pattern)
+    .bind(after)
+    .bind(limit.rows() + 1)
+    .all()
+    .await
+}
+
+/// Sets the address, as known to be the user's; answers whether there is such a user.
+pub(super) async fn set_email(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    id: UserId,
+    email: &Email,
+    now: Millis,
+) -> Result<bool> {
+    let changed = run
+        .sql(
+            "UPDATE users SET email = $3, email_norm = $4, email_verified = TRUE, updated_at_ms = $5
+             WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant)
+        .bind(id)
+        .bind(email.address())
+        .bind(email.norm())
+        .bind(now)
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Marks the address as the user's, and lets in who waited for it; answers whether there is such a user.
+pub(super) async fn set_verified(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    id: UserId,
+    now: Millis,
+) -> Result<bool> {
+    let changed = run
+        .sql(
+            "UPDATE users SET email_verified = TRUE, updated_at_ms = $3,
+                 status = CASE WHEN status = 'pending' THEN 'active' ELSE status END
+             WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant)
+        .bind(id)
+        .bind(now)
+        .run()
+        .await?;
+    Ok(changed == 1)
 }
 
 /// Whether an address is taken, by its norm.

@@ -129,6 +129,8 @@ impl TestApp {
             &mut limits.login_per_address,
             &mut limits.login_per_identifier,
             &mut limits.register_per_address,
+            &mut limits.mail_per_address,
+            &mut limits.mail_per_recipient,
             &mut limits.lock_after,
             &mut limits.anomaly_failures,
         ] {

@@ -62,6 +62,7 @@ fn path_of(operation: &Operation) -> String {
         ("{kid}", "k"),
         ("{client_id}", "cli_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{binding_id}", "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
+        ("{user_id}", "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{session_id}", "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
     ] {
         path = path.replace(name, value);
@@ -76,7 +77,7 @@ pub(crate) fn sample(operation: &Operation) -> Value {
     if body.get("refresh_token").is_some() {
         body["refresh_token"] = json!(with_checksum("bwk_rt_AAAAAAAAAAAAAAAAAAAAAA.000001"));
     }
-    if body.get("token").is_some() {
+    if operation.path.starts_with("/v1/authorize") && body.get("token").is_some() {
         body["token"] = Value::Null; // it would be found wrong before the rest
     }
     if body.get("current_password").is_some() {

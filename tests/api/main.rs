@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod app;
 mod contract;
 mod entities;
@@ -27,6 +28,7 @@ mod identity;
 mod journeys;
 mod keys;
 mod logs;
+mod mailbox;
 mod matrix;
 mod metrics;
 mod middleware;
@@ -34,6 +36,7 @@ mod oauth;
 mod oauth_clients;
 mod passwords;
 mod policy_stores;
+mod recovery;
 mod refresh;
 mod roles;
 #[path = "../security/mod.rs"]

@@ -28,6 +28,8 @@ struct Stage {
     locked: bool,
     other: Actor,
     leaver: Actor,
+    spare: Actor,
+    boss: Actor,
     binding: String,
     /// An API key of the caller's, or of somebody else.
     api_key: String,
@@ -53,6 +55,9 @@ impl Stage {
             test.post("/v1/admin/roles", &root.token, json!({"name": role})).await.expect(201);
         }
         let (other, leaver) = (test.user("other").await, test.user("leaver").await);
+        let spare = test.user("spare").await;
+        let boss = test.user("boss").await;
+        test.grant(&root, &boss, "admin").await;
         let binding = test.grant(&root, &other, "auditor").await;
         let publish = json!({"files": files(EVERYONE)});
         test.post("/v1/policy-stores/app/versions", &root.token, publish).await;
@@ -68,7 +73,21 @@ impl Stage {
         let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
         let key = key["kid"].as_str().unwrap().to_owned();
         let client = test.service(&root, json!({"name": "spare"})).await.id;
-        Some(Self { test, root, caller, credential, locked, other, leaver, binding, api_key, key, client })
+        Some(Self {
+            test,
+            root,
+            caller,
+            credential,
+            locked,
+            other,
+            leaver,
+            spare,
+            boss,
+            binding,
+            api_key,
+            key,
+            client,
+        })
     }
 
     /// A session of the caller's that nothing has been done to.
@@ -95,6 +114,8 @@ impl Stage {
             .replace("{name}", "spare")
             .replace("{key_id}", &self.api_key)
             .replace("{binding_id}", &self.binding)
+            .replace("{boss_id}", &self.boss.id)
+            .replace("{user_id}", &self.spare.id)
             .replace("{kid}", &self.key)
             .replace("{client_id}", &self.client)
             .replace("{session_id}", &spare.session);
@@ -118,13 +139,18 @@ impl Stage {
             "complete_setup" => {
                 json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD})
             }
+            "verify_email" => json!({"token": "spent"}),
+            "reset_password" => json!({"token": "spent", "new_password": PASSWORD}),
+            "resend_verification" | "forgot_password" | "change_own_email" => {
+                json!({"email": "new@example.com"})
+            }
             "authorize" => json!({"action": "view", "resource": view}),
             "publish_policy_version" => {
                 json!({"files": files("@id(\"none\")\nforbid (principal, action, resource);")})
             }
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
-            "write_entity_batch" | "put_entity" | "patch_entity" => json!({}),
+            "write_entity_batch" | "put_entity" | "patch_entity" | "make_user_link" => json!({}),
             "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
@@ -173,6 +199,7 @@ impl Stage {
                 "/v1/admin/role-bindings",
                 json!({"user_id": self.other.id, "role": "super_admin"}),
             ),
+            ("lock an admin", "post", "/v1/admin/users/{boss_id}/lock", json!({})),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
@@ -211,7 +238,8 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
             );
         }
         if !operation.needs_token() {
-            let wrong_token = reply.body["code"] == "setup_completed";
+            // The token in the body is what is wrong, whoever calls.
+            let wrong_token = reply.body["code"] == "setup_completed" || reply.body["code"] == "link_invalid";
             assert!(
                 reply.status.is_success() || wrong_token,
                 "{who} {name}: open operations refuse nobody: {}",

@@ -15,17 +15,22 @@ const ACTORS: [&str; 9] =
     ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key", "service"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 50] = [
+const ROWS: [(&str, &[&str]); 60] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
     ("logout", &["Tenant::\"t\""]),
+    ("verifyEmail", &["Tenant::\"t\""]),
+    ("resendVerification", &["Tenant::\"t\""]),
+    ("forgotPassword", &["Tenant::\"t\""]),
+    ("resetPassword", &["Tenant::\"t\""]),
     ("completeSetup", &["Tenant::\"t\""]),
     ("readPublicDocument", &["Tenant::\"t\""]),
     ("readHealth", &["Tenant::\"t\""]),
     ("readMetrics", &["Tenant::\"t\""]),
     ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
+    ("changeOwnEmail", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
@@ -45,6 +50,11 @@ const ROWS: [(&str, &[&str]); 50] = [
     ("rollbackPolicyVersion", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("readEntities", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("writeEntities", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("listUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("lockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("unlockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("revokeUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("makeUserLink", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("listRoles", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("createRole", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("deleteRole", &["Tenant::\"t\"", "Tenant::\"other\""]),

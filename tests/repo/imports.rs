@@ -24,6 +24,7 @@ const DOMAINS: &[&str] = &[
     "integrations",
     "events",
     "audit",
+    "mail",
 ];
 
 /// What a module may import; a domain, besides, the devices and leaves.
@@ -46,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("roles", &[]),
     ("profiles", &[]),
     ("tokens", &["jws"]),
+    ("mail", &[]),
     // `roles` because a key has no role that its owner has not.
     ("api_keys", &["roles"]),
     ("clients", &["jws", "roles", "tokens"]),
@@ -53,7 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("service_auth", &["tokens"]),
     ("integrations", &[]),
     // `roles` for the role that the first administrator is given.
-    ("authn", &["users", "roles", "sessions", "tokens", "api_keys", "clients", "service_auth"]),
+    ("authn", &["users", "roles", "sessions", "tokens", "mail", "api_keys", "clients", "service_auth"]),
     // Identity as entities: who someone is comes from these, what they may do from `policy`.
     (
         "authorize",
@@ -82,6 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "roles",
             "api_keys",
             "audit",
+            "authn",
         ],
     ),
     // For other services: it must build without anything else of ours.

@@ -28,6 +28,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("audit_log", "audit/store.rs"),
     ("setup_token", "authn/store.rs"),
     ("login_failures", "authn/store.rs"),
+    ("links", "authn/store.rs"),
+    ("mails", "mail/store.rs"),
 ];
 
 /// Who else may name a table, and why.

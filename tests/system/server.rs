@@ -91,6 +91,8 @@ impl Installation {
             ("limits.login_per_address", "1000000"),
             ("limits.login_per_identifier", "1000000"),
             ("limits.register_per_address", "1000000"),
+            ("limits.mail_per_address", "1000000"),
+            ("limits.mail_per_recipient", "1000000"),
             ("limits.lock_after", "1000000"),
             ("limits.anomaly_failures", "1000000"),
             ("tokens.issuer", "http://issuer.test"),

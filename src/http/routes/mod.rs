@@ -1,5 +1,6 @@
 //! The operations: one file a tag, and in `routers` the whole API on one page.
 
+mod accounts;
 mod api_keys;
 mod auth;
 mod authorize;

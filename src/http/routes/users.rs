@@ -1,13 +1,15 @@
 //! Tag `users`: the caller's own account.
 
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::auth::{Accepted, EmailRequest};
 use crate::{
     http::{
-        actions::{Action, ReadOwnProfile},
-        extract::{Json, UserPermit},
+        actions::{Action, ChangeOwnEmail, ReadOwnProfile},
+        extract::{Json, UserPermit, field},
         problem::Result,
         state::AppState,
     },
@@ -16,7 +18,7 @@ use crate::{
 
 /// Operations of this tag.
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(read_own_user))
+    OpenApiRouter::new().routes(routes!(read_own_user)).routes(routes!(change_own_email))
 }
 
 /// A user as the API shows it.
@@ -85,4 +87,28 @@ async fn read_own_user(app: AppState, permit: UserPermit<ReadOwnProfile>) -> Res
     let user = app.authn.me(&permit.user).await?;
     let roles = app.roles.names_of(permit.tenant(), user.id).await?;
     Ok(Json(UserBody { roles: Some(roles), ..UserBody::from(user) }))
+}
+
+/// Change the caller's address
+///
+/// Mails a link to the new address; the account has it once the link is used (`POST /v1/auth/verify-email`),
+/// and the old address is told. Answers the same whether the address is free or not. Needs a sign-in of the
+/// last five minutes, else `step_up_required` (RFC 9470).
+#[utoipa::path(
+    post, path = "/v1/users/me/email", tag = "users", request_body = EmailRequest,
+    responses((status = ACCEPTED, description = "Taken", body = Accepted, example = json!({"status": "accepted"}))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ChangeOwnEmail::NAME)),
+        ("x-problem-codes" = json!(["step_up_required", "too_many_attempts", "no_active_version"])),
+    ),
+)]
+async fn change_own_email(
+    app: AppState,
+    permit: UserPermit<ChangeOwnEmail>,
+    Json(body): Json<EmailRequest>,
+) -> Result<(StatusCode, Json<Accepted>)> {
+    let email = field("/email", &body.email)?;
+    app.authn.change_email(&permit.user, &email, permit.client.ip, permit.actor()).await?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })))
 }

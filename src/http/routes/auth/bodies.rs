@@ -38,7 +38,7 @@ pub(super) struct RegisterRequest {
 
 /// That the sign-up was taken, without saying whether the address was new (R12).
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Accepted {
+pub(in crate::http::routes) struct Accepted {
     /// Always `accepted`.
     #[schema(example = "accepted")]
     pub status: &'static str,

@@ -36,6 +36,7 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(refresh_session))
         .routes(routes!(end_session))
         .routes(routes!(change_password))
+        .merge(super::recovery::router())
 }
 
 /// A password that does not meet the rules is a wrong value at its place in the body.

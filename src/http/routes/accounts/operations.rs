@@ -1,0 +1,153 @@
+//! The operations of the tag.
+
+use axum::http::StatusCode;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::bodies::{EndedSessions, LinkBody, LinkRequest, UserFilter, UserPage};
+use crate::{
+    authorize::EntityRef,
+    base::UserId,
+    http::{
+        actions::{Action, ListUsers, LockUser, MakeUserLink, RevokeUserSessions, UnlockUser},
+        codes::Code,
+        extract::{Json, PageQuery, Path, Permit, Query},
+        problem::{Problem, Result},
+        routes::users::UserBody,
+        state::AppState,
+    },
+    users::UserStatus,
+};
+
+/// Operations of this tag.
+pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_users))
+        .routes(routes!(lock_user))
+        .routes(routes!(unlock_user))
+        .routes(routes!(revoke_user_sessions))
+        .routes(routes!(make_user_link))
+}
+
+/// Asks the engine about this user too, once it is known that the caller's tenant has them.
+async fn about<A: Action>(app: &AppState, permit: &Permit<A>, id: UserId) -> Result<()> {
+    app.users.get(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    permit.also(app, EntityRef::new("User", id.to_string())).await
+}
+
+/// The users of the tenant
+#[utoipa::path(
+    get, path = "/v1/admin/users", tag = "accounts", params(UserFilter),
+    responses((status = OK, body = UserPage, example = json!({"data": [{
+        "id": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "tenant_id": "ten_00000000000070008000000000000001",
+        "email": "alice@example.com", "email_verified": true, "username": "alice", "name": "Alice",
+        "status": "active", "created_at": "2026-11-21T09:00:00.000Z",
+    }], "next_cursor": null}))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ListUsers::NAME)),
+        ("x-problem-codes" = json!(["validation_failed", "no_active_version"])),
+    ),
+)]
+async fn list_users(
+    app: AppState,
+    permit: Permit<ListUsers>,
+    Query(filter): Query<UserFilter>,
+) -> Result<Json<UserPage>> {
+    let (limit, cursor) = PageQuery::new(filter.limit, filter.cursor).page()?;
+    if filter.search.as_ref().is_some_and(|text| text.len() > 254 || text.contains('\0')) {
+        return Err(Problem::new(Code::ValidationFailed).at("?search", "must have at most 254 bytes"));
+    }
+    let page = app.users.search(permit.tenant(), filter.search.as_deref(), cursor.as_ref(), limit).await?;
+    let data = page.data.into_iter().map(UserBody::from).collect();
+    Ok(Json(UserPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+}
+
+/// Lock an account
+///
+/// Ends every session of the user at once. The last super administrator cannot be locked.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{user_id}/lock", tag = "accounts",
+    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = NO_CONTENT, description = "Locked")),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(LockUser::NAME)),
+        ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
+    ),
+)]
+async fn lock_user(app: AppState, permit: Permit<LockUser>, Path(id): Path<UserId>) -> Result<StatusCode> {
+    about(&app, &permit, id).await?;
+    app.authn.set_user_status(permit.tenant(), id, UserStatus::Locked, permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lift a lock
+///
+/// That of an administrator, or that of too many wrong passwords. A disabled account stays disabled.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{user_id}/unlock", tag = "accounts",
+    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = NO_CONTENT, description = "Not locked")),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(UnlockUser::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn unlock_user(
+    app: AppState,
+    permit: Permit<UnlockUser>,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode> {
+    about(&app, &permit, id).await?;
+    app.authn.unlock_user(permit.tenant(), id, permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End every session of a user
+#[utoipa::path(
+    post, path = "/v1/admin/users/{user_id}/revoke-sessions", tag = "accounts",
+    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = OK, body = EndedSessions, example = json!({"revoked": 2}))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(RevokeUserSessions::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn revoke_user_sessions(
+    app: AppState,
+    permit: Permit<RevokeUserSessions>,
+    Path(id): Path<UserId>,
+) -> Result<Json<EndedSessions>> {
+    about(&app, &permit, id).await?;
+    let revoked = app.authn.end_all(permit.tenant(), id, "revoked_by_administrator", permit.actor()).await?;
+    Ok(Json(EndedSessions { revoked }))
+}
+
+/// Make a link for a user
+///
+/// For where no mail is sent: hand it to the user by other means. An administrator starts a reset and never
+/// chooses a password (ASVS 6.4.6). A super administrator's link is made by super administrators.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{user_id}/reset-link", tag = "accounts", request_body = LinkRequest,
+    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = OK, body = LinkBody, example = json!({
+        "link": "https://auth.example.com/reset-password#token=mYcN6bVPyfXW…", "expires_at": "2026-11-21T09:30:00.000Z",
+    }))),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(MakeUserLink::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn make_user_link(
+    app: AppState,
+    permit: Permit<MakeUserLink>,
+    Path(id): Path<UserId>,
+    Json(body): Json<LinkRequest>,
+) -> Result<Json<LinkBody>> {
+    about(&app, &permit, id).await?;
+    let link = app.authn.user_link(permit.tenant(), id, body.purpose.into(), permit.actor()).await?;
+    Ok(Json(LinkBody { link: link.url.expose().to_owned(), expires_at: link.expires_at.to_string() }))
+}
