@@ -173,17 +173,7 @@ impl App {
             config: config.api_keys.clone(),
         }));
 
-        let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
-        policies.live().refresh().await.context("the active policies cannot be read")?;
-        policies
-            .first_start(&config.policy.dir)
-            .await
-            .context("the first policy versions cannot be stored")?;
-        if policies.live().snapshot(&StoreName::system()).is_none() {
-            bail!(
-                "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
-            );
-        }
+        let policies = start_policies(&config, &db, &bus, &metrics, &clock, &entropy).await?;
         let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let from = (users.clone(), roles.clone(), api_keys.clone(), clients.clone());
@@ -327,6 +317,25 @@ fn client_service(
         audiences: vec![config.issuer(), token_endpoint],
         leeway: Duration::from_secs(config.tokens.leeway_secs),
     })
+}
+
+async fn start_policies(
+    config: &Config,
+    db: &Db,
+    bus: &Bus,
+    metrics: &Arc<Metrics>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<PolicyService>> {
+    let policies = policy_service(config, db, bus, metrics, clock, entropy)?;
+    policies.live().refresh().await.context("the active policies cannot be read")?;
+    policies.first_start(&config.policy.dir).await.context("the first policy versions cannot be stored")?;
+    if policies.live().snapshot(&StoreName::system()).is_none() {
+        bail!(
+            "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
+        );
+    }
+    Ok(policies)
 }
 
 fn policy_service(

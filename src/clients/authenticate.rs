@@ -68,7 +68,7 @@ impl ClientService {
             |stored: Option<&Vec<u8>>| constant_time_eq(stored.map_or(&nothing, |it| it), digest.as_bytes());
         let present = hash(row.as_ref().and_then(|row| row.secret_hash.as_ref()));
         let previous = hash(row.as_ref().and_then(|row| row.previous_secret_hash.as_ref()));
-        let row = row.filter(|row| row.counts()).ok_or(ClientError::Unproven)?;
+        let row = row.filter(store::ClientRow::counts).ok_or(ClientError::Unproven)?;
         let client = row.client();
         let is_kept = client.previous_until.is_some_and(|until| now < until);
         let proven =

@@ -236,7 +236,7 @@ both! {
         let second = test.service(&root, about("second", json!([third.id]), json!(["a", "b", "c"]))).await;
         let first = test.service(&root, about("first", json!([second.id]), json!(["a", "b"]))).await;
 
-        test.advance(Duration::from_secs(300));
+        test.advance(Duration::from_mins(5));
         let issued = test.token(&first, &exchange(&ann.token, &second.id)).await.expect(200);
         assert_eq!((&issued["issued_token_type"], &issued["expires_in"]), (&json!(ACCESS_TOKEN), &json!(600)), "it ends with the exchanged one");
         let one = issued["access_token"].as_str().unwrap();

@@ -70,7 +70,7 @@ both! {
                 assert_eq!(set(&claims["scope"]), set(&issued["scope"]));
                 assert_eq!(claims["aud"], json!(target));
                 bound = Some(set(&claims["scope"]));
-                token = issued["access_token"].as_str().unwrap().to_owned();
+                issued["access_token"].as_str().unwrap().clone_into(&mut token);
             }
         }
     }
