@@ -64,7 +64,7 @@ impl AuthnService {
             if !change.keep_current {
                 return Ok((ended, None));
             }
-            let fresh = NewSession { epoch, ..self.session_for(user) };
+            let fresh = NewSession { epoch, device: Some(caller.device_id), ..self.session_for(user) };
             Ok((ended, Some(parts.sessions.open_in(tx, &fresh, &change.client, actor).await?)))
         });
         let (ended, grant) = done?;

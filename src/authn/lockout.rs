@@ -40,6 +40,16 @@ pub(super) enum Subject {
     Nobody(Digest32),
 }
 
+impl Subject {
+    /// The device that is known, if one is.
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Device(id) => Some(*id),
+            Self::User(_) | Self::Nobody(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     audit::Actor,
     base::{DeviceId, Digest32, TenantId},
-    sessions::{Grant, SessionError},
+    sessions::{Grant, NewSession, SessionError},
     telemetry::metrics::LoginResult,
     users::{Credentials, Email, User, UserError, UserStatus, Username},
     write_tx,
@@ -38,7 +38,10 @@ impl AuthnService {
             Some(norm) => self.parts.users.credentials_of(tenant, norm).await?,
             None => None,
         };
-        let device = known.as_ref().and_then(|known| self.known_device(&known.user, login.device_token()?));
+        let device = match &known {
+            Some(known) => self.device_of(&known.user, login).await?,
+            None => None,
+        };
         let subject = match (&known, device) {
             (_, Some(device)) => Subject::Device(device),
             (Some(known), None) => Subject::User(known.user.id),
@@ -70,6 +73,15 @@ impl AuthnService {
             self.rehash(&known, login).await;
         }
         self.signed_in(known.user, grant).await
+    }
+
+    /// The device that a sign-in comes from, if it can prove it and its user did not remove it.
+    async fn device_of(&self, user: &User, login: &Login) -> Result<Option<DeviceId>, AuthnError> {
+        let Some(device) = login.device_token().and_then(|token| self.known_device(user, token)) else {
+            return Ok(None);
+        };
+        let is_kept = self.parts.sessions.has_device(user.tenant_id, user.id, device).await?;
+        Ok(is_kept.then_some(device))
     }
 
     /// The user whom an identifier names, as at a sign-in.
@@ -116,7 +128,7 @@ impl AuthnService {
             UserStatus::Disabled => return Err(AuthnError::AccountDisabled),
             UserStatus::Pending => return Err(AuthnError::EmailUnverified),
         }
-        let new = self.session_for(user);
+        let new = NewSession { device: subject.device(), ..self.session_for(user) };
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
         write_tx!(self.parts.db, "authn.login", |tx| -> Result<Grant, AuthnError> {

@@ -184,6 +184,7 @@ impl AuthnService {
             epoch: user.token_epoch,
             amr: vec![BY_PASSWORD.to_owned()],
             auth_time: self.parts.clock.now(),
+            device: None,
         }
     }
 

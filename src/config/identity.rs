@@ -1,5 +1,7 @@
 //! `[tokens]`, `[sessions]`, `[passwords]`, `[registration]` and `[api_keys]`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Problems, origin::check_origin, section::section};
 use crate::jws::Algorithm;
 
@@ -39,7 +41,26 @@ section! {
         refresh_grace_secs: u64 = 30,
         /// How often a node pulls revocations that the bus may have lost, seconds.
         revocation_poll_secs: u64 = 5,
+        /// What a refresh by another browser or program than the sign-in's leads to: nothing (`off`), a record in the
+        /// audit log (`warn`), another sign-in (`step_up`), or the end of the session (`revoke`).
+        on_other_agent: FingerprintPolicy = FingerprintPolicy::Warn,
+        /// The same for a refresh from another platform.
+        on_other_platform: FingerprintPolicy = FingerprintPolicy::Revoke,
     }
+}
+
+/// What a client that looks different leads to (R56).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FingerprintPolicy {
+    /// Nothing.
+    Off,
+    /// A record in the audit log.
+    Warn,
+    /// No refresh: the user signs in again. The session stays for the client that has it.
+    StepUp,
+    /// The end of the session.
+    Revoke,
 }
 
 section! {

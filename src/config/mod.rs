@@ -32,7 +32,9 @@ mod tests;
 
 pub use data::DataConfig;
 pub use http::{DocsConfig, ServerConfig};
-pub use identity::{ApiKeysConfig, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig};
+pub use identity::{
+    ApiKeysConfig, FingerprintPolicy, PasswordsConfig, RegistrationConfig, SessionsConfig, TokensConfig,
+};
 pub use keyring::{KeyringError, RootSecrets, make_data_folder};
 pub use limits::LimitsConfig;
 pub use load::{Loaded, load};

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{BusKind, LogFormat, MailTls};
+use super::{BusKind, FingerprintPolicy, LogFormat, MailTls};
 use crate::jws::Algorithm;
 
 /// What a setting holds, as its author is told.
@@ -81,6 +81,7 @@ kinds! {
     BusKind => Kind::Choice(&["local", "redis", "postgres"]),
     MailTls => Kind::Choice(&["starttls", "tls", "none"]),
     LogFormat => Kind::Choice(&["text", "json"]),
+    FingerprintPolicy => Kind::Choice(&["off", "warn", "step_up", "revoke"]),
     Algorithm => Kind::Choice(&["EdDSA", "ES256"]),
 }
 

@@ -80,6 +80,12 @@ actions! {
     RevokeOwnSession "revokeOwnSession" Caller;
     /// Ending all of one's own sessions but this one.
     RevokeOtherSessions "revokeOtherSessions" Caller;
+    /// Listing one's own devices.
+    ListOwnDevices "listOwnDevices" Caller;
+    /// Naming one of one's own devices, and trusting it.
+    UpdateOwnDevice "updateOwnDevice" Caller;
+    /// Removing one of one's own devices.
+    RemoveOwnDevice "removeOwnDevice" Caller;
     /// Making an API key for oneself.
     CreateApiKey "createApiKey" Caller;
     /// Listing one's own API keys.

@@ -54,6 +54,7 @@ codes! {
     RefreshFailed            401 "refresh_failed"            "The refresh token is not valid";
     RefreshExpired           401 "refresh_expired"           "The refresh token has expired";
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
+    FingerprintMismatch      401 "fingerprint_mismatch"      "The refresh came from another kind of client; the session is revoked";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
     LinkInvalid              401 "link_invalid"              "The link is not valid any more";
     StepUpRequired           401 "step_up_required"          "Prove again who you are";
@@ -129,6 +130,7 @@ impl Code {
             | Self::TokenRevoked
             | Self::WrongTokenType
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
+            // RFC 9470 §3.
             Self::StepUpRequired => Some(
                 "Bearer error=\"insufficient_user_authentication\", error_description=\"a more recent sign-in is needed\", max_age=\"300\"",
             ),

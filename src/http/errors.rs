@@ -91,6 +91,8 @@ impl From<SessionError> for Problem {
             SessionError::RefreshInvalid => Self::new(Code::RefreshFailed),
             SessionError::RefreshExpired => Self::new(Code::RefreshExpired),
             SessionError::RefreshReused => Self::new(Code::RefreshReused),
+            SessionError::FingerprintMismatch => Self::new(Code::FingerprintMismatch),
+            SessionError::StepUpRequired => Self::new(Code::StepUpRequired),
             SessionError::Revoked => Self::new(Code::TokenRevoked),
             SessionError::Expired => Self::new(Code::SessionExpired),
             SessionError::Outdated => Self::new(Code::InvalidCredentials),

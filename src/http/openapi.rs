@@ -66,6 +66,7 @@ const WITH_FORM: [Code; 4] =
         (name = "policy-stores", description = "Versions of policies: publish, activate, roll back"),
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
+        (name = "devices", description = "What the caller signs in from"),
         (name = "sessions", description = "The caller's own sessions"),
         (name = "api-keys", description = "Keys by which programs call this API"),
         (name = "roles", description = "Roles and who has them"),

@@ -215,6 +215,7 @@ impl Problem {
             Code::RefreshFailed
                 | Code::RefreshExpired
                 | Code::RefreshReused
+                | Code::FingerprintMismatch
                 | Code::SessionExpired
                 | Code::TokenRevoked
         ) {

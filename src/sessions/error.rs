@@ -18,6 +18,12 @@ pub enum SessionError {
     /// The refresh token was used before; the session is ended now.
     #[error("the refresh token was used before")]
     RefreshReused,
+    /// It came from somewhere that does not look like where the session was; the session is ended now.
+    #[error("the refresh came from another kind of client")]
+    FingerprintMismatch,
+    /// It came from somewhere that does not look like where the session is: sign in there.
+    #[error("the refresh came from another kind of client, which must sign in")]
+    StepUpRequired,
     /// The session was ended.
     #[error("the session was ended")]
     Revoked,

@@ -25,8 +25,10 @@
 //! Statements here read `users.token_epoch`, `users.status` and `tenants.status`: the comparison must be
 //! part of the statement that writes. They write neither table.
 
+mod devices;
 mod epoch;
 mod error;
+mod fingerprint;
 mod follow;
 mod hot;
 mod model;
@@ -36,6 +38,7 @@ mod rotate;
 mod service;
 mod store;
 
+pub use devices::{Device, DeviceChange, DeviceName, PublicKey, PublicKeyError};
 pub use epoch::View;
 pub use error::SessionError;
 pub use hot::{KeySalt, SaltError, session_key};

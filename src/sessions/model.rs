@@ -2,9 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use super::PublicKey;
 use crate::{
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
-    config::{SessionsConfig, TokensConfig},
+    config::{FingerprintPolicy, SessionsConfig, TokensConfig},
 };
 
 /// Longest text that a client may say about itself, bytes.
@@ -21,6 +22,10 @@ pub struct SessionSettings {
     pub refresh_grace: Duration,
     /// How often revocations are pulled.
     pub poll: Duration,
+    /// What another browser or program leads to.
+    pub on_other_agent: FingerprintPolicy,
+    /// What another platform leads to.
+    pub on_other_platform: FingerprintPolicy,
     /// How long a revocation matters: the life of an access token and the forgiven clock difference.
     pub news_ttl: Duration,
 }
@@ -34,6 +39,8 @@ impl SessionSettings {
             absolute_ttl: Duration::from_secs(sessions.absolute_ttl_secs),
             refresh_grace: Duration::from_secs(sessions.refresh_grace_secs),
             poll: Duration::from_secs(sessions.revocation_poll_secs),
+            on_other_agent: sessions.on_other_agent,
+            on_other_platform: sessions.on_other_platform,
             news_ttl: Duration::from_secs(tokens.access_ttl_secs.saturating_add(tokens.leeway_secs)),
         }
     }
@@ -50,11 +57,17 @@ pub struct ClientInfo {
     pub device_name: Option<String>,
     /// `web`, `ios`, ….
     pub device_platform: Option<String>,
+    /// The public key of the device.
+    pub device_key: Option<PublicKey>,
+    /// The `Sec-CH-UA` header: names of the browser.
+    pub brands: Option<String>,
+    /// The `Sec-CH-UA-Platform` header.
+    pub platform_hint: Option<String>,
 }
 
 impl ClientInfo {
     /// `text` without control characters, cut to 256 bytes.
-    pub(super) fn clean(text: Option<&str>) -> Option<String> {
+    pub(in crate::sessions) fn clean(text: Option<&str>) -> Option<String> {
         let kept = |kept: &mut usize, c: char| {
             *kept += c.len_utf8();
             (*kept <= MAX_CLIENT_TEXT).then_some(c)
@@ -77,6 +90,8 @@ pub struct NewSession {
     pub amr: Vec<String>,
     /// When.
     pub auth_time: Millis,
+    /// The device, where it proved that it is one of the user's.
+    pub device: Option<DeviceId>,
 }
 
 /// A session that was live a moment ago: what an access token is issued for.
@@ -88,7 +103,7 @@ pub struct LiveSession {
     pub tenant_id: TenantId,
     /// The user.
     pub user_id: UserId,
-    /// The device that the session was opened for. Made by us, never taken from a request (threat T16).
+    /// The device that the session was opened for. Made by us, or proven by a token of ours (threat T16).
     pub device_id: DeviceId,
     /// 1 when opened, one more with each rotation.
     pub version: i64,

@@ -4,12 +4,14 @@ use serde_json::json;
 
 use super::{
     ClientInfo, Ended, Grant, LiveSession, SessionError, SessionService,
+    fingerprint::{Difference, Fingerprint},
     refresh::RefreshToken,
     store::{self, Rotation, SessionRow},
 };
 use crate::{
     audit::{self, Actor},
     base::{Digest32, Millis, PlainToken, constant_time_eq},
+    config::FingerprintPolicy,
     storage::Tx,
     write_tx,
 };
@@ -22,6 +24,8 @@ enum Outcome {
     Repeated(Grant),
     /// It was used before: the session is ended.
     Reused(Ended),
+    /// It came from another kind of client: the session is ended.
+    Mismatched(Ended),
 }
 
 impl SessionService {
@@ -32,7 +36,8 @@ impl SessionService {
     ///
     /// Shape: in (a refresh token as handed out) → out (`Grant` at version + 1).
     /// Errors: `RefreshInvalid` (not ours; nothing changed), `RefreshExpired`, `RefreshReused` (the session
-    /// is ended now), `Revoked`, `Storage`, `Entropy`.
+    /// is ended now), `FingerprintMismatch` (the same), `StepUpRequired` (nothing changed), `Revoked`, `Storage`,
+    /// `Entropy`.
     /// Source: RFC 9700 §4.14.2, identity.md §2.4.
     pub async fn rotate(
         &self,
@@ -55,6 +60,10 @@ impl SessionService {
             Outcome::Reused(ended) => {
                 self.announce(&ended).await;
                 Err(SessionError::RefreshReused)
+            }
+            Outcome::Mismatched(ended) => {
+                self.announce(&ended).await;
+                Err(SessionError::FingerprintMismatch)
             }
         }
     }
@@ -98,7 +107,9 @@ impl SessionService {
         let rotated = store::rotate(tx, &rotation).await?;
         let row = store::by_id(tx, presented.session).await?.ok_or(SessionError::RefreshInvalid)?;
         if rotated.is_some() {
-            return Ok(Outcome::Rotated(Grant { session: row.session(), refresh }));
+            let mismatch = self.judge_looks(tx, &row, client, request_id).await?;
+            let rotated = || Outcome::Rotated(Grant { session: row.session(), refresh });
+            return Ok(mismatch.map_or_else(rotated, Outcome::Mismatched));
         }
         if row.was_ended() {
             return Err(SessionError::Revoked);
@@ -110,7 +121,11 @@ impl SessionService {
             return Err(SessionError::RefreshInvalid); // made by us, but never handed out
         }
         match self.repeat(presented, &row, now) {
-            Some(refresh) => Ok(Outcome::Repeated(Grant { session: row.session(), refresh })),
+            Some(refresh) => {
+                let mismatch = self.judge_looks(tx, &row, client, request_id).await?;
+                let repeated = || Outcome::Repeated(Grant { session: row.session(), refresh });
+                Ok(mismatch.map_or_else(repeated, Outcome::Mismatched))
+            }
             None => Ok(Outcome::Reused(self.end_reused(tx, presented, &row, now, request_id).await?)),
         }
     }
@@ -126,6 +141,43 @@ impl SessionService {
         }
         let opened = presented.grace_key().open(&presented.grace_place(), row.grace_blob.as_deref()?).ok()?;
         String::from_utf8(opened).ok().map(PlainToken::new)
+    }
+
+    /// What a client that looks different leads to; `Some` when the session is ended.
+    ///
+    /// Errors: `StepUpRequired`, which undoes the rotation; `Storage`, `Entropy`.
+    async fn judge_looks(
+        &self,
+        tx: &mut Tx,
+        row: &SessionRow,
+        client: &ClientInfo,
+        request_id: Option<&str>,
+    ) -> Result<Option<Ended>, SessionError> {
+        let looks = Fingerprint::of(client, &self.looks_key);
+        let differs = looks.differs_from(row.agent_tag.as_deref(), row.platform_tag.as_deref());
+        let (policy, what) = match differs {
+            None => return Ok(None),
+            Some(Difference::Agent) => (self.settings.on_other_agent, "agent"),
+            Some(Difference::Platform) => (self.settings.on_other_platform, "platform"),
+        };
+        let (action, ended) = match policy {
+            FingerprintPolicy::Off => return Ok(None),
+            FingerprintPolicy::StepUp => return Err(SessionError::StepUpRequired),
+            FingerprintPolicy::Warn => {
+                store::keep_looks(tx, row.tenant_id, row.id, &looks).await?;
+                ("fingerprint_changed", None)
+            }
+            FingerprintPolicy::Revoke => {
+                let ended =
+                    self.end_one(tx, row.tenant_id, row.user_id, row.id, "fingerprint_mismatch").await?;
+                ("fingerprint_mismatch", Some(ended.unwrap_or_default()))
+            }
+        };
+        let (user, subject) = (row.user_id.to_string(), row.id.to_string());
+        let actor = Actor { name: &user, request_id };
+        let entry = actor.does(row.tenant_id, action, &subject, json!({ "other": what }));
+        audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
+        Ok(ended)
     }
 
     async fn end_reused(

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 
 use super::{
-    ClientInfo, Grant, KeySalt, LiveSession, NewSession, SessionError, SessionSettings,
+    ClientInfo, Grant, KeySalt, LiveSession, NewSession, SessionError, SessionSettings, devices,
     epoch::{News, View},
+    fingerprint::Fingerprint,
     hot::{HotSession, session_key},
     refresh::RefreshToken,
     store,
@@ -56,6 +57,7 @@ pub struct SessionService {
     pub(super) salt: KeySalt,
     pub(super) tag_key: MacKey,
     pub(super) hot_key: MacKey,
+    pub(super) looks_key: MacKey,
     pub(super) news: News,
 }
 
@@ -74,6 +76,7 @@ impl SessionService {
             salt: parts.salt,
             tag_key: master.mac_key("refresh-tag"),
             hot_key: master.mac_key("session-copy"),
+            looks_key: master.mac_key("fingerprint"),
             news,
         }
     }
@@ -113,7 +116,7 @@ impl SessionService {
             id: SessionId::new(now, &*self.entropy)?,
             tenant_id: new.tenant_id,
             user_id: new.user_id,
-            device_id: DeviceId::new(now, &*self.entropy)?,
+            device_id: self.device_in(tx, new, client).await?,
             version: 1,
             epoch: new.epoch,
             amr: new.amr.clone(),
@@ -123,7 +126,8 @@ impl SessionService {
             abs_expires_at,
         };
         let token = RefreshToken::new(session.id, session.version, &*self.entropy)?;
-        if !store::insert(tx, &session, new, client, &token.digest()).await? {
+        let looks = Fingerprint::of(client, &self.looks_key);
+        if !store::insert(tx, &session, new, client, &token.digest(), &looks).await? {
             return Err(SessionError::Outdated);
         }
         let subject = session.id.to_string();
@@ -131,6 +135,24 @@ impl SessionService {
         let entry = actor.does(new.tenant_id, "session_opened", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         Ok(Grant { session, refresh: token.encode(&self.tag_key) })
+    }
+
+    /// The device of a new session: the one that it proved to be, unless its user removed it; else a new one.
+    async fn device_in(
+        &self,
+        tx: &mut Tx,
+        new: &NewSession,
+        client: &ClientInfo,
+    ) -> Result<DeviceId, SessionError> {
+        let (of, now) = ((new.tenant_id, new.user_id), self.clock.now());
+        if let Some(known) = new.device
+            && devices::see(tx, of, known, client, now).await?
+        {
+            return Ok(known);
+        }
+        let id = DeviceId::new(now, &*self.entropy)?;
+        devices::add(tx, of, id, client, now).await?;
+        Ok(id)
     }
 
     /// Puts the hot copy of a session in place. When that fails, requests ask SQL: no error.

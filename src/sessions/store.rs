@@ -1,6 +1,6 @@
 //! Tables `sessions` and `revocations`; see the module's docs for the columns of others that are read.
 
-use super::{ClientInfo, LiveSession, NewSession, Session};
+use super::{ClientInfo, LiveSession, NewSession, Session, fingerprint::Fingerprint};
 use crate::{
     base::{DeviceId, Digest32, Limit, Millis, SessionId, TenantId, UserId},
     storage::{Result, Run},
@@ -21,6 +21,8 @@ pub(super) struct SessionRow {
     pub(super) rotated_at_ms: Millis,
     pub(super) amr: String,
     pub(super) auth_time_ms: Millis,
+    pub(super) agent_tag: Option<Vec<u8>>,
+    pub(super) platform_tag: Option<Vec<u8>>,
     pub(super) idle_expires_at_ms: Millis,
     pub(super) abs_expires_at_ms: Millis,
     pub(super) revoked_at_ms: Option<Millis>,
@@ -69,15 +71,16 @@ pub(super) async fn insert(
     new: &NewSession,
     client: &ClientInfo,
     rt_hash: &Digest32,
+    looks: &Fingerprint,
 ) -> Result<bool> {
     let ip = client.ip.map(|ip| ip.to_canonical().to_string());
     let added = run
         .sql(
             "INSERT INTO sessions (id, tenant_id, user_id, device_id, kind, version, epoch, rt_hash,
                  rotated_at_ms, ip_first, ip_last, user_agent, device_name, device_platform, amr, auth_time_ms,
-                 created_at_ms, last_seen_at_ms, idle_expires_at_ms, abs_expires_at_ms)
+                 created_at_ms, last_seen_at_ms, idle_expires_at_ms, abs_expires_at_ms, agent_tag, platform_tag)
              SELECT $1, u.tenant_id, u.id, $4, 'user', $5, u.token_epoch, $7,
-                 $8, $9, $9, $10, $11, $12, $13, $14, $8, $8, $15, $16
+                 $8, $9, $9, $10, $11, $12, $13, $14, $8, $8, $15, $16, $17, $18
              FROM users u JOIN tenants t ON t.id = u.tenant_id
              WHERE u.tenant_id = $2 AND u.id = $3 AND u.token_epoch = $6
                AND u.status = 'active' AND t.status = 'active'",
@@ -98,6 +101,8 @@ pub(super) async fn insert(
         .bind(session.auth_time)
         .bind(session.idle_expires_at)
         .bind(session.abs_expires_at)
+        .bind(&looks.agent[..])
+        .bind(&looks.platform[..])
         .run()
         .await?;
     Ok(added == 1)
@@ -148,8 +153,8 @@ pub(super) async fn rotate(run: &mut dyn Run, rotation: &Rotation<'_>) -> Result
 pub(super) async fn by_id(run: &mut dyn Run, id: SessionId) -> Result<Option<SessionRow>> {
     run.sql(
         "SELECT s.id, s.tenant_id, s.user_id, s.device_id, s.version, s.epoch, s.rt_hash, s.prev_rt_hash,
-                s.grace_blob, s.rotated_at_ms, s.amr, s.auth_time_ms, s.idle_expires_at_ms,
-                s.abs_expires_at_ms, s.revoked_at_ms, u.token_epoch AS user_epoch, u.status AS user_status,
+                s.grace_blob, s.rotated_at_ms, s.amr, s.auth_time_ms, s.agent_tag, s.platform_tag,
+                s.idle_expires_at_ms, s.abs_expires_at_ms, s.revoked_at_ms, u.token_epoch AS user_epoch, u.status AS user_status,
                 t.status AS tenant_status
          FROM sessions s
          JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -207,6 +212,45 @@ pub(super) async fn revoke(
         .optional()
         .await?;
     Ok(row.map(|(device,)| device))
+}
+
+/// Revokes the sessions of a user on one device.
+pub(super) async fn revoke_of_device(
+    run: &mut dyn Run,
+    (tenant, user): (TenantId, UserId),
+    device: DeviceId,
+    reason: &str,
+    now: Millis,
+) -> Result<Vec<(SessionId,)>> {
+    run.sql(
+        "UPDATE sessions SET revoked_at_ms = $4, revoke_reason = $5, grace_blob = NULL
+         WHERE tenant_id = $1 AND user_id = $2 AND device_id = $3 AND revoked_at_ms IS NULL
+         RETURNING id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(device)
+    .bind(now)
+    .bind(reason)
+    .all()
+    .await
+}
+
+/// Keeps what the client of a session looks like now.
+pub(super) async fn keep_looks(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    id: SessionId,
+    looks: &Fingerprint,
+) -> Result<()> {
+    run.sql("UPDATE sessions SET agent_tag = $3, platform_tag = $4 WHERE tenant_id = $1 AND id = $2")
+        .bind(tenant)
+        .bind(id)
+        .bind(&looks.agent[..])
+        .bind(&looks.platform[..])
+        .run()
+        .await?;
+    Ok(())
 }
 
 /// Revokes all sessions of a user, but `keep`; answers them with their devices.

@@ -64,6 +64,7 @@ fn path_of(operation: &Operation) -> String {
         ("{binding_id}", "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{user_id}", "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{session_id}", "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
+        ("{device_id}", "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
     ] {
         path = path.replace(name, value);
     }

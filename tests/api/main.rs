@@ -20,6 +20,7 @@ mod auth;
 mod authorize;
 mod bad_input;
 mod batch;
+mod devices;
 #[cfg(feature = "enforce")]
 mod enforce;
 mod guards;

@@ -177,6 +177,7 @@ impl Node {
                 user_agent: Some("test/1".to_owned()),
                 device_name: Some("Phone".to_owned()),
                 device_platform: Some("ios".to_owned()),
+                ..ClientInfo::default()
             },
         };
         self.authn.login(TENANT, &login, Some("req_login")).await

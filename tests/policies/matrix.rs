@@ -15,7 +15,7 @@ const ACTORS: [&str; 9] =
     ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key", "service"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 60] = [
+const ROWS: [(&str, &[&str]); 63] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -32,6 +32,9 @@ const ROWS: [(&str, &[&str]); 60] = [
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnEmail", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
+    ("listOwnDevices", &["User::\"self\"", "User::\"other\""]),
+    ("updateOwnDevice", &["User::\"self\"", "User::\"other\""]),
+    ("removeOwnDevice", &["User::\"self\"", "User::\"other\""]),
     ("revokeOwnSession", &["User::\"self\"", "User::\"other\""]),
     ("revokeOtherSessions", &["User::\"self\"", "User::\"other\""]),
     ("createApiKey", &["User::\"self\"", "User::\"other\""]),

@@ -11,6 +11,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("password_credentials", "users/store.rs"),
     ("sessions", "sessions/store.rs"),
     ("revocations", "sessions/store.rs"),
+    ("devices", "sessions/devices/store.rs"),
     ("roles", "roles/store.rs"),
     ("role_bindings", "roles/store.rs"),
     ("api_keys", "api_keys/store.rs"),
@@ -39,6 +40,8 @@ const GUESTS: &[(&str, &str, &str)] = &[
     ("api_keys/store.rs", "tenants", "the same join asks for the tenant"),
     ("roles/store.rs", "users", "the last active super_admin is found by one statement"),
     ("sessions/store.rs", "users", "one join answers whether a session and its user's epoch still stand"),
+    ("sessions/devices/store.rs", "sessions", "the list of devices counts the live sessions of each"),
+    ("sessions/devices/store.rs", "users", "a session is live in its user's epoch"),
     ("sessions/store.rs", "tenants", "the same join asks for the tenant's epoch"),
 ];
 

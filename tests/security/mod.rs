@@ -15,6 +15,7 @@ mod t47_key_rotation;
 mod t48_stolen_database;
 mod t53_issuance;
 mod t54_stuffing;
+mod t55_device_theft;
 mod t56_widening;
 mod t57_client_secrets;
 mod t58_step_up;

@@ -9,7 +9,7 @@ use std::{
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{
-        HeaderMap, HeaderValue,
+        HeaderMap, HeaderName, HeaderValue,
         header::{ORIGIN, USER_AGENT},
         request::Parts,
     },
@@ -23,6 +23,10 @@ use crate::{
 /// Most addresses of `X-Forwarded-For` that are looked at.
 const MAX_HOPS: usize = 16;
 
+/// What browsers call themselves, and what they run on (User-Agent Client Hints).
+const BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
+const PLATFORM_HINT: HeaderName = HeaderName::from_static("sec-ch-ua-platform");
+
 /// The id of this request, put there by the outermost middleware.
 #[derive(Debug, Clone)]
 pub struct RequestTag(pub Arc<str>);
@@ -35,6 +39,8 @@ pub struct Client {
     /// The id of the request.
     pub request_id: Arc<str>,
     user_agent: Option<HeaderValue>,
+    brands: Option<HeaderValue>,
+    platform_hint: Option<HeaderValue>,
     origin: Option<HeaderValue>,
 }
 
@@ -47,6 +53,9 @@ impl Client {
             user_agent: text(self.user_agent.as_ref()).map(|agent| agent.chars().take(512).collect()),
             device_name: device.0.map(|name| cut(name, 100)),
             device_platform: device.1.map(|platform| cut(platform, 32)),
+            device_key: None,
+            brands: text(self.brands.as_ref()).map(ToOwned::to_owned),
+            platform_hint: text(self.platform_hint.as_ref()).map(ToOwned::to_owned),
         }
     }
 
@@ -77,6 +86,8 @@ impl FromRequestParts<AppState> for Client {
                 .map(|tag| Arc::clone(&tag.0))
                 .unwrap_or_default(),
             user_agent: parts.headers.get(USER_AGENT).cloned(),
+            brands: parts.headers.get(BRANDS).cloned(),
+            platform_hint: parts.headers.get(PLATFORM_HINT).cloned(),
             origin: parts.headers.get(ORIGIN).cloned(),
         })
     }

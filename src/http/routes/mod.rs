@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod auth;
 mod authorize;
+mod devices;
 mod docs;
 mod entities;
 mod health;

@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accounts, api_keys, auth, authorize, docs, entities, health, keys, metrics, oauth, oauth_clients,
-    policy_stores, roles, sessions, setup, users,
+    accounts, api_keys, auth, authorize, devices, docs, entities, health, keys, metrics, oauth,
+    oauth_clients, policy_stores, roles, sessions, setup, users,
 };
 use crate::http::{
     codes::Code,
@@ -24,6 +24,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(users::router())
         .merge(accounts::router())
         .merge(sessions::router())
+        .merge(devices::router())
         .merge(api_keys::router())
         .merge(roles::router())
         .merge(setup::router())

@@ -71,6 +71,9 @@ pub(super) struct DeviceRequest {
     /// The `device_token` of an earlier sign-in on it.
     #[schema(value_type = Option<String>, example = "bwk_dt_…")]
     pub token: Option<SecretString>,
+    /// The public half of a key that it keeps: an Ed25519 or P-256 JWK.
+    #[schema(value_type = Option<Object>, example = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}))]
+    pub public_key: Option<Value>,
 }
 
 /// A pair of tokens.

@@ -114,11 +114,15 @@ async fn create_login(
     Json(body): Json<LoginRequest>,
 ) -> Result<Tokens> {
     let device = body.device.unwrap_or_default();
+    let mut client = permit.client.info((device.name, device.platform));
+    if let Some(jwk) = device.public_key {
+        client.device_key = Some(field("/device/public_key", &jwk.to_string())?);
+    }
     let login = Login {
         identifier: body.identifier,
         password: body.password,
         device_token: device.token.or(delivery.device),
-        client: permit.client.info((device.name, device.platform)),
+        client,
     };
     let signed_in = app.authn.login(TenantId::DEFAULT, &login, permit.actor().request_id).await?;
     Ok(Tokens::new(&app, &signed_in, delivery.mode))
@@ -134,7 +138,7 @@ async fn create_login(
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(Refresh::NAME)),
-        ("x-problem-codes" = json!(["cross_site", "refresh_failed", "refresh_expired", "refresh_reused", "token_revoked", "policy_violation", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "refresh_failed", "refresh_expired", "refresh_reused", "fingerprint_mismatch", "step_up_required", "token_revoked", "policy_violation", "no_active_version"])),
     ),
 )]
 async fn refresh_session(
