@@ -3,7 +3,7 @@
 use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
     audit::AuditError,
-    base::{EntropyError, Millis},
+    base::{EntropyError, Millis, PlainToken},
     clients::ClientError,
     mail::MailError,
     roles::RoleError,
@@ -58,6 +58,21 @@ pub enum AuthnError {
     /// There is an administrator already.
     #[error("the installation is set up already")]
     AlreadySetUp,
+    /// The password is right, and the user has a second factor: go on with this token.
+    #[error("a second factor is needed")]
+    MfaRequired {
+        /// Good for the second step alone, for five minutes and five tries.
+        token: PlainToken,
+    },
+    /// The token of the second step, or what should prove the second factor, is not valid.
+    #[error("the second factor is not proven")]
+    MfaInvalid,
+    /// The user has a second factor already.
+    #[error("there is a second factor already")]
+    MfaEnrolled,
+    /// The user has no second factor.
+    #[error("there is no second factor")]
+    MfaMissing,
     /// The link is not one of ours, was used, is too old, or its user changed since.
     #[error("the link is not valid any more")]
     LinkInvalid,

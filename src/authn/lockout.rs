@@ -37,6 +37,8 @@ const KEPT_OF_NOBODY: Duration = Duration::from_hours(24);
 pub(super) enum Subject {
     User(UserId),
     Device(DeviceId),
+    /// The codes of a user's second factor, whose count is its own.
+    SecondFactor(UserId),
     Nobody(Digest32),
 }
 
@@ -45,7 +47,7 @@ impl Subject {
     pub(super) fn device(&self) -> Option<DeviceId> {
         match self {
             Self::Device(id) => Some(*id),
-            Self::User(_) | Self::Nobody(_) => None,
+            Self::User(_) | Self::SecondFactor(_) | Self::Nobody(_) => None,
         }
     }
 }
@@ -55,6 +57,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::User(id) => id.fmt(f),
             Self::Device(id) => id.fmt(f),
+            Self::SecondFactor(id) => write!(f, "mfa:{id}"),
             Self::Nobody(identifier) => identifier.fmt(f),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  limits ─► look up ─► one hash ─► right? ─ no ─► count it ──────────────► 401
-//!  (429)                              └ yes ─► status (403) ─► lock (403) ─► session
+//!  (429)                              └ yes ─► status (403) ─► lock (403) ─► second factor? ─ no ─► session
+//!                                                                                  └ yes ─► 401 with a token
 //! ```
 
 use super::{
@@ -12,18 +13,25 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    base::{DeviceId, Digest32, TenantId},
+    base::{DeviceId, Digest32, PlainToken, TenantId},
     sessions::{Grant, NewSession, SessionError},
     telemetry::metrics::LoginResult,
     users::{Credentials, Email, User, UserError, UserStatus, Username},
     write_tx,
 };
 
+/// What a right password opens.
+enum Opened {
+    Session(Box<Grant>),
+    /// The user has a second factor: the token to go on with.
+    SecondStep(PlainToken),
+}
+
 impl AuthnService {
     /// Signs a user in by password. Costs exactly one hash on every path that is not refused before; one
     /// more after a success when the stored hash is not as new ones are.
     ///
-    /// Errors: `TooManyAttempts`; `InvalidCredentials`; after the right password `LoginLocked`,
+    /// Errors: `TooManyAttempts`; `InvalidCredentials`; after the right password `MfaRequired`, `LoginLocked`,
     /// `AccountLocked`, `AccountDisabled` and `EmailUnverified`; `Overloaded`, `Storage`, `Entropy`.
     pub async fn login(
         &self,
@@ -62,12 +70,15 @@ impl AuthnService {
             })?;
             return Err(AuthnError::InvalidCredentials);
         };
-        let grant = self.open_after_password(&known, login, &subject, request_id).await;
-        self.parts.metrics.login_ended(match &grant {
-            Ok(_) => LoginResult::Good,
-            Err(_) => LoginResult::Refused,
-        });
-        let grant = grant?;
+        let opened = self.open_after_password(&known, login, &subject, request_id).await;
+        if !matches!(opened, Ok(Opened::SecondStep(_))) {
+            let result = if opened.is_ok() { LoginResult::Good } else { LoginResult::Refused };
+            self.parts.metrics.login_ended(result);
+        }
+        let grant = match opened? {
+            Opened::Session(grant) => *grant,
+            Opened::SecondStep(token) => return Err(AuthnError::MfaRequired { token }),
+        };
         self.parts.sessions.warm(&grant.session).await;
         if verdict.is_outdated {
             self.rehash(&known, login).await;
@@ -120,7 +131,7 @@ impl AuthnService {
         login: &Login,
         subject: &Subject,
         request_id: Option<&str>,
-    ) -> Result<Grant, AuthnError> {
+    ) -> Result<Opened, AuthnError> {
         let user = &known.user;
         match user.status {
             UserStatus::Active => {}
@@ -131,12 +142,15 @@ impl AuthnService {
         let new = NewSession { device: subject.device(), ..self.session_for(user) };
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
-        write_tx!(self.parts.db, "authn.login", |tx| -> Result<Grant, AuthnError> {
+        write_tx!(self.parts.db, "authn.login", |tx| -> Result<Opened, AuthnError> {
             self.pass_lock_in(tx, user.tenant_id, subject).await?;
+            if let Some(token) = self.second_step_in(tx, user, subject.device()).await? {
+                return Ok(Opened::SecondStep(token));
+            }
             match self.parts.sessions.open_in(tx, &new, &login.client, actor).await {
                 // The password, the status or the tenant changed since it was read: it is not right any more.
                 Err(SessionError::Outdated) => Err(AuthnError::InvalidCredentials),
-                grant => Ok(grant?),
+                grant => Ok(Opened::Session(Box::new(grant?))),
             }
         })
     }

@@ -8,6 +8,7 @@
 //! | identify | none; a hash look-up when the token was verified a moment ago | [`Caller`] |
 //! | change password | two hashes | a new epoch: every session is over |
 //! | logout | none | one session over, or all |
+//! | second factor | none | the session that a right password alone did not open |
 //! | verify an address, reset a password | none; one hash | by a link that works once |
 //! | set up | one hash | the first administrator |
 //!
@@ -31,6 +32,7 @@ mod known_device;
 mod links;
 mod lockout;
 mod login;
+mod mfa;
 mod model;
 mod passwords;
 mod post;
@@ -44,6 +46,7 @@ mod throttle;
 
 pub use error::AuthnError;
 pub use links::{Link, Purpose, PurposeError};
+pub use mfa::{Enrolment, MfaLogin, Proof, SecondFactor, StepUp};
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};

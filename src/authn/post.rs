@@ -83,6 +83,7 @@ impl AuthnService {
                 None => None,
             },
             Kind::AlreadyRegistered => Some(Letter::already_registered(to)),
+            Kind::SecondFactorChanged => Some(Letter::second_factor_changed(to)),
             Kind::PasswordChanged => Some(Letter::password_changed(to)),
             Kind::EmailChanged => None,
         })

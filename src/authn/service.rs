@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    base::{Clock, Entropy, MacKey, MasterKey, Millis, TenantId},
+    base::{Clock, Entropy, MacKey, MasterKey, Millis, SealingKey, TenantId},
     clients::ClientService,
     config::{LimitsConfig, RegistrationConfig},
     kv::Kv,
@@ -76,6 +76,7 @@ pub struct AuthnService {
     pub(super) throttle: Throttle,
     pub(super) anomaly: Anomaly,
     pub(super) device_key: MacKey,
+    pub(super) mfa_key: SealingKey,
 }
 
 impl AuthnService {
@@ -85,7 +86,8 @@ impl AuthnService {
         let throttle = Throttle::new(parts.kv.clone(), parts.limits.clone(), master.mac_key("limits"));
         let anomaly = Anomaly::new(&parts.limits);
         let device_key = master.mac_key("known-device");
-        Self { parts, callers: Callers::new(), throttle, anomaly, device_key }
+        let mfa_key = master.sealing_key("second-factor");
+        Self { parts, callers: Callers::new(), throttle, anomaly, device_key, mfa_key }
     }
 
     /// Signs a stranger up. Costs one hash whether the address is known or not, and says which only where

@@ -7,6 +7,7 @@
 //! | `login-unknown-device` | everyone without a known device, while there is an anomaly | [`Kv`] |
 //! | `register-address` | an address's network | [`Kv`] |
 //! | `password` | a user who changes their password | [`Kv`] |
+//! | `second-factor` | a user, who proves the second factor | [`Kv`] |
 //! | `mail-address` | mail asked for from an address's network | [`Kv`] |
 //! | `mail-recipient` | mail asked for to one address, known or not | [`Kv`] |
 //!
@@ -41,6 +42,7 @@ pub(super) enum Limit {
     Password,
     MailAddress,
     MailRecipient,
+    SecondFactor,
 }
 
 /// A limit that was reached.
@@ -72,6 +74,7 @@ impl Limit {
             Self::Password => "password",
             Self::MailAddress => "mail-address",
             Self::MailRecipient => "mail-recipient",
+            Self::SecondFactor => "second-factor",
         }
     }
 
@@ -83,6 +86,7 @@ impl Limit {
             Self::RegisterAddress => (limits.register_per_address, HOUR),
             Self::MailAddress => (limits.mail_per_address, HOUR),
             Self::MailRecipient => (limits.mail_per_recipient, HOUR),
+            Self::SecondFactor => (limits.second_factor_per_user, HOUR),
         };
         Allowance { burst, period }
     }

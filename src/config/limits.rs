@@ -18,6 +18,8 @@ section! {
         mail_per_address: u32 = 10,
         /// The same to one recipient.
         mail_per_recipient: u32 = 3,
+        /// Codes of a second factor, right or wrong, that are looked at for one user, an hour.
+        second_factor_per_user: u32 = 20,
         /// Wrong passwords in a row after which an account is locked for devices that it does not know.
         lock_after: u32 = 10,
         /// How long it is locked the first time, seconds; each further time twice as long, up to a day.
@@ -40,6 +42,7 @@ impl LimitsConfig {
             ("limits.register_per_address", self.register_per_address),
             ("limits.mail_per_address", self.mail_per_address),
             ("limits.mail_per_recipient", self.mail_per_recipient),
+            ("limits.second_factor_per_user", self.second_factor_per_user),
             ("limits.lock_after", self.lock_after),
             ("limits.anomaly_failures", self.anomaly_failures),
             ("limits.anomaly_logins", self.anomaly_logins),

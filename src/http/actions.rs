@@ -52,6 +52,8 @@ actions! {
     Refresh "refresh" Tenant;
     /// Sign-out.
     Logout "logout" Tenant;
+    /// Going on with a sign-in by the second factor.
+    CompleteMfaLogin "completeMfaLogin" Tenant;
     /// Proving an address by a link.
     VerifyEmail "verifyEmail" Tenant;
     /// Having that link mailed again.
@@ -72,6 +74,12 @@ actions! {
     ReadOwnProfile "readOwnProfile" Caller;
     /// Changing one's own password.
     ChangeOwnPassword "changeOwnPassword" Caller;
+    /// Reading one's own second factor.
+    ReadOwnMfa "readOwnMfa" Caller;
+    /// Turning one's own second factor on or off.
+    ChangeOwnMfa "changeOwnMfa" Caller;
+    /// Proving again who one is.
+    StepUp "stepUp" Caller;
     /// Changing one's own address.
     ChangeOwnEmail "changeOwnEmail" Caller;
     /// Listing one's own sessions.

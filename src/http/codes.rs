@@ -56,6 +56,8 @@ codes! {
     RefreshReused            401 "refresh_reused"            "The refresh token was used before; the session is revoked";
     FingerprintMismatch      401 "fingerprint_mismatch"      "The refresh came from another kind of client; the session is revoked";
     SetupTokenInvalid        401 "setup_token_invalid"       "The set-up token is wrong";
+    MfaRequired              401 "mfa_required"              "A second factor is needed";
+    MfaInvalid               401 "mfa_invalid"               "The second factor is not proven";
     LinkInvalid              401 "link_invalid"              "The link is not valid any more";
     StepUpRequired           401 "step_up_required"          "Prove again who you are";
     ApiKeyInvalid            401 "api_key_invalid"           "The API key is not one of ours";

@@ -122,6 +122,13 @@ impl From<AuthnError> for Problem {
             AuthnError::Password(problem) => password_problem(problem),
             AuthnError::SetupTokenInvalid => Self::new(Code::SetupTokenInvalid),
             AuthnError::AlreadySetUp => Self::new(Code::SetupCompleted),
+            AuthnError::MfaRequired { token } => Self::new(Code::MfaRequired)
+                .extension("mfa_token", token.expose())
+                .extension("methods", vec!["totp", "recovery_code"]),
+            AuthnError::MfaInvalid => Self::new(Code::MfaInvalid),
+            AuthnError::MfaEnrolled | AuthnError::MfaMissing => {
+                Self::new(Code::Conflict).detail(error.to_string())
+            }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
             AuthnError::StepUpRequired => Self::new(Code::StepUpRequired),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),

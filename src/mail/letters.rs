@@ -99,4 +99,12 @@ impl Letter {
                     not you, ask for a new password at once and tell your administrator.\n";
         Self { to, subject: "Your password was changed", text: text.to_owned() }
     }
+
+    /// Tells that the second factor is another.
+    #[must_use]
+    pub fn second_factor_changed(to: String) -> Self {
+        let text = "Hello,\n\nthe second factor of your account, or its recovery codes, were changed. If it was not you, ask \
+                    for a new password at once and tell your administrator.\n";
+        Self { to, subject: "Your second factor was changed", text: text.to_owned() }
+    }
 }

@@ -17,16 +17,19 @@ pub enum Kind {
     EmailChanged,
     /// The password was changed.
     PasswordChanged,
+    /// The second factor was turned on or off, or has new recovery codes.
+    SecondFactorChanged,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::VerifyEmail,
         Self::AlreadyRegistered,
         Self::ResetPassword,
         Self::ChangeEmail,
         Self::EmailChanged,
         Self::PasswordChanged,
+        Self::SecondFactorChanged,
     ];
 
     /// The stored word.
@@ -39,6 +42,7 @@ impl Kind {
             Self::ChangeEmail => "change_email",
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
+            Self::SecondFactorChanged => "second_factor_changed",
         }
     }
 }

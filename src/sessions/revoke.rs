@@ -31,15 +31,28 @@ impl SessionService {
         actor: Actor<'_>,
     ) -> Result<(), SessionError> {
         let ended = write_tx!(self.db, "sessions.revoke", |tx| -> Result<Ended, SessionError> {
-            let ended =
-                self.end_one(tx, tenant, user, session, reason).await?.ok_or(SessionError::NotFound)?;
-            let subject = session.to_string();
-            let entry = actor.does(tenant, "session_revoked", &subject, json!({ "reason": reason }));
-            audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
-            Ok(ended)
+            self.revoke_in(tx, (tenant, user, session), reason, actor).await
         })?;
         self.announce(&ended).await;
         Ok(())
+    }
+
+    /// [`SessionService::revoke`] inside a transaction of the caller's, who announces the answer once it has
+    /// committed.
+    ///
+    /// Errors: as there.
+    pub async fn revoke_in(
+        &self,
+        tx: &mut Tx,
+        (tenant, user, session): (TenantId, UserId, SessionId),
+        reason: &str,
+        actor: Actor<'_>,
+    ) -> Result<Ended, SessionError> {
+        let ended = self.end_one(tx, tenant, user, session, reason).await?.ok_or(SessionError::NotFound)?;
+        let subject = session.to_string();
+        let entry = actor.does(tenant, "session_revoked", &subject, json!({ "reason": reason }));
+        audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
+        Ok(ended)
     }
 
     /// Ends all sessions of a user but `keep`, with one audit record; answers how many.

@@ -131,6 +131,7 @@ impl TestApp {
             &mut limits.register_per_address,
             &mut limits.mail_per_address,
             &mut limits.mail_per_recipient,
+            &mut limits.second_factor_per_user,
             &mut limits.lock_after,
             &mut limits.anomaly_failures,
         ] {

@@ -140,6 +140,9 @@ impl Stage {
                 json!({"setup_token": "spent", "email": "new@example.com", "password": PASSWORD})
             }
             "verify_email" => json!({"token": "spent"}),
+            "complete_mfa_login" => json!({"mfa_token": "spent", "code": "000000"}),
+            "step_up" => json!({"password": PASSWORD}),
+            "confirm_totp" => json!({"code": "000000"}),
             "reset_password" => json!({"token": "spent", "new_password": PASSWORD}),
             "resend_verification" | "forgot_password" | "change_own_email" => {
                 json!({"email": "new@example.com"})
@@ -239,7 +242,9 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
         }
         if !operation.needs_token() {
             // The token in the body is what is wrong, whoever calls.
-            let wrong_token = reply.body["code"] == "setup_completed" || reply.body["code"] == "link_invalid";
+            let wrong_token = ["setup_completed", "link_invalid", "mfa_invalid"]
+                .iter()
+                .any(|code| reply.body["code"] == *code);
             assert!(
                 reply.status.is_success() || wrong_token,
                 "{who} {name}: open operations refuse nobody: {}",

@@ -141,6 +141,7 @@ pub(crate) fn no_limits() -> LimitsConfig {
         register_per_address: 1_000_000,
         mail_per_address: 1_000_000,
         mail_per_recipient: 1_000_000,
+        second_factor_per_user: 1_000_000,
         lock_after: 1_000_000,
         anomaly_failures: 1_000_000,
         ..LimitsConfig::default()

@@ -15,11 +15,12 @@ const ACTORS: [&str; 9] =
     ["anonymous", "user", "manager", "admin", "super_admin", "disabled", "user_key", "tenant_key", "service"];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 63] = [
+const ROWS: [(&str, &[&str]); 67] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
     ("logout", &["Tenant::\"t\""]),
+    ("completeMfaLogin", &["Tenant::\"t\""]),
     ("verifyEmail", &["Tenant::\"t\""]),
     ("resendVerification", &["Tenant::\"t\""]),
     ("forgotPassword", &["Tenant::\"t\""]),
@@ -30,6 +31,9 @@ const ROWS: [(&str, &[&str]); 63] = [
     ("readMetrics", &["Tenant::\"t\""]),
     ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
+    ("readOwnMfa", &["User::\"self\"", "User::\"other\""]),
+    ("changeOwnMfa", &["User::\"self\"", "User::\"other\""]),
+    ("stepUp", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnEmail", &["User::\"self\"", "User::\"other\""]),
     ("listOwnSessions", &["User::\"self\"", "User::\"other\""]),
     ("listOwnDevices", &["User::\"self\"", "User::\"other\""]),

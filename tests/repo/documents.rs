@@ -19,6 +19,7 @@ const OPEN: &[&str] = &[
     "login",
     "refresh",
     "logout",
+    "completeMfaLogin",
     "verifyEmail",
     "resendVerification",
     "forgotPassword",

@@ -30,6 +30,9 @@ const OWNERS: &[(&str, &str)] = &[
     ("setup_token", "authn/store.rs"),
     ("login_failures", "authn/store.rs"),
     ("links", "authn/store.rs"),
+    ("totp_factors", "authn/mfa/store.rs"),
+    ("recovery_codes", "authn/mfa/store.rs"),
+    ("mfa_steps", "authn/mfa/store.rs"),
     ("mails", "mail/store.rs"),
 ];
 

@@ -10,6 +10,7 @@ mod t29_revoked_keys;
 mod t33_hash_bombs;
 mod t41_link_poisoning;
 mod t42_links;
+mod t43_second_factor;
 mod t44_lockout;
 mod t47_key_rotation;
 mod t48_stolen_database;

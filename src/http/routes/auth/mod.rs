@@ -1,8 +1,9 @@
-//! Tag `auth`: sign-up, sign-in, refresh, sign-out, the caller's password, and recovery.
+//! Tag `auth`: sign-up, sign-in, refresh, sign-out, the caller's password, recovery and the second factor.
 
 mod bodies;
 mod operations;
 mod recovery;
+mod second_factor;
 
 pub(super) use bodies::Accepted;
 pub(super) use operations::{password_at, router};

@@ -37,6 +37,7 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(end_session))
         .routes(routes!(change_password))
         .merge(super::recovery::router())
+        .merge(super::second_factor::router())
 }
 
 /// A password that does not meet the rules is a wrong value at its place in the body.
@@ -98,13 +99,14 @@ async fn register_user(
 /// One failure for an unknown identifier and a wrong password, after the same work. Tries are limited by
 /// address, and by identifier and address. After ten wrong passwords in a row an account is locked for a
 /// while (`account_locked`, told only after the right password), except for devices that send the
-/// `device_token` of an earlier sign-in.
+/// `device_token` of an earlier sign-in. Where the account has a second factor the answer to the right password
+/// is `mfa_required`, with an `mfa_token` for `POST /v1/auth/login/mfa` and the `methods` that it takes.
 #[utoipa::path(
     post, path = "/v1/auth/login", tag = "auth", params(ModeQuery), request_body = LoginRequest,
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(LoginAction::NAME)),
-        ("x-problem-codes" = json!(["cross_site", "invalid_credentials", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "invalid_credentials", "mfa_required", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn create_login(
