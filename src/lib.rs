@@ -54,6 +54,8 @@ pub mod bus;
 #[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
+pub mod clients;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "enforce")]
 pub mod enforce;
@@ -67,6 +69,8 @@ pub mod jws;
 pub mod kv;
 #[cfg(feature = "server")]
 pub mod mail;
+#[cfg(feature = "server")]
+pub mod oauth;
 #[cfg(feature = "server")]
 pub mod policy;
 #[cfg(feature = "server")]

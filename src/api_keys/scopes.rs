@@ -54,8 +54,9 @@ impl Scopes {
         Ok(Self(scopes))
     }
 
-    /// Scopes as they were stored. What is unknown, as after a downgrade, permits nothing.
-    pub(super) fn stored(text: &str) -> Self {
+    /// Scopes as they stand in a token or were stored. What is unknown, as what another service means, permits nothing.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
         Self(text.split_whitespace().map(Box::from).collect())
     }
 
@@ -119,6 +120,6 @@ mod tests {
                 UnknownScope { place: 1, name: name.to_owned() }
             );
         }
-        assert!(!Scopes::stored("of-another-version").allow("authorize"));
+        assert!(!Scopes::read("of-another-version").allow("authorize"));
     }
 }

@@ -63,7 +63,7 @@ impl From<Row> for ApiKey {
             env: row.env,
             roles: row.roles.split_whitespace().map(str::to_owned).collect(),
             limits: KeyLimits {
-                scopes: Scopes::stored(&row.scopes),
+                scopes: Scopes::read(&row.scopes),
                 // One that cannot be read must not leave an empty list, which allows everyone.
                 ip_allowlist: networks.map(|network| network.unwrap_or_else(|_| nowhere())).collect(),
                 rate,

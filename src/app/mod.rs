@@ -4,6 +4,7 @@
 mod devices;
 mod observe;
 mod serve;
+mod services;
 mod start;
 
 pub use devices::{connect, open_database};

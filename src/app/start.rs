@@ -8,27 +8,35 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::sync::Semaphore;
 
-use super::devices::{open_bus, open_database, open_kv};
+use super::{
+    devices::{open_bus, open_database, open_kv},
+    services::{
+        api_key_service, client_service, entity_service, policy_service, session_service, start_policies,
+        start_tokens, tenant_service,
+    },
+};
 use crate::{
-    api_keys::{ApiKeyParts, ApiKeyService},
+    api_keys::ApiKeyService,
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
-    base::{Clock, Entropy, MasterKey, NodeId, OsEntropy, PlainToken, SystemClock},
+    base::{Clock, Entropy, OsEntropy, PlainToken, SystemClock},
     bus::{Bus, IdentityNews},
+    clients::ClientService,
     config::{Config, RootSecrets},
-    entities::{EntityParts, EntityService},
+    entities::EntityService,
     kv::Kv,
     mail::{MailService, Pages, Smtp},
-    policy::{FolderWatch, LivePolicies, Node, PolicyService, StoreName},
+    oauth::{OAuthParts, OAuthService},
+    policy::{FolderWatch, PolicyService, StoreName},
     roles::RoleService,
-    sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
+    sessions::SessionService,
     storage::Db,
     telemetry::metrics::Metrics,
-    tenants::{Plans, TenantParts, TenantService},
-    tokens::{TokenParts, TokenService, TokenSettings},
+    tenants::TenantService,
+    tokens::TokenService,
     users::UserService,
     worker::Worker,
 };
@@ -69,7 +77,7 @@ pub struct App {
     /// Entities that applications pushed.
     pub entities: Arc<EntityService>,
     /// Decisions.
-    pub authorize: AuthorizeService,
+    pub authorize: Arc<AuthorizeService>,
     /// Users.
     pub users: UserService,
     /// Roles and bindings.
@@ -78,6 +86,10 @@ pub struct App {
     pub tenants: Arc<TenantService>,
     /// API keys.
     pub api_keys: Arc<ApiKeyService>,
+    /// Clients of OAuth 2.0.
+    pub clients: Arc<ClientService>,
+    /// Tokens for clients, and about tokens.
+    pub oauth: OAuthService,
     /// Access tokens and signing keys.
     pub tokens: Arc<TokenService>,
     /// Sessions and refresh.
@@ -140,6 +152,7 @@ impl App {
         sessions.pull().await.context("revocations cannot be read")?;
         let tenants = Arc::new(tenant_service(&config, &db, news(), &clock, &entropy));
         let api_keys = Arc::new(api_key_service(&config, &db, &roles, news(), &clock, &entropy));
+        let clients = Arc::new(client_service(&config, &db, &roles, &identity_news, &clock, &entropy));
         let smtp = Smtp::new(&config.mail).context("the mail server cannot be used")?;
         let mail = Arc::new(MailService::new(db.clone(), smtp, clock.clone(), entropy.clone()));
         let authn = AuthnParts {
@@ -158,30 +171,18 @@ impl App {
             pages: Pages::new(&config.mail, &config.public_url()),
             registration: config.registration.clone(),
             limits: config.limits.clone(),
+            clients: clients.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         };
         let authn = Arc::new(AuthnService::new(authn, &secrets.master));
 
-        let policies = policy_service(&config, &db, &bus, &metrics, &clock, &entropy)?;
-        policies.live().refresh().await.context("the active policies cannot be read")?;
-        policies
-            .first_start(&config.policy.dir)
-            .await
-            .context("the first policy versions cannot be stored")?;
-        if policies.live().snapshot(&StoreName::system()).is_none() {
-            bail!(
-                "the policy store `system` has no version that can be used; `bailiwick policy restore-system` brings back the shipped one"
-            );
-        }
+        let policies = start_policies(&config, &db, &bus, &metrics, &clock, &entropy).await?;
         let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
-        let identity = IdentityCache::new(
-            (users.clone(), roles.clone(), api_keys.clone(), tenants.clone()),
-            news(),
-            clock.clone(),
-        );
-        let authorize = AuthorizeService {
+        let from = (users.clone(), roles.clone(), api_keys.clone(), tenants.clone(), clients.clone());
+        let identity = IdentityCache::new(from, news(), clock.clone());
+        let authorize = Arc::new(AuthorizeService {
             policies: policies.clone(),
             entities: entities.clone(),
             identity: Arc::new(identity),
@@ -192,7 +193,16 @@ impl App {
             guards: GuardMemo::default(),
             aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
-        };
+        });
+        let oauth = OAuthService::new(OAuthParts {
+            clients: clients.clone(),
+            authn: authn.clone(),
+            sessions: sessions.clone(),
+            tokens: tokens.clone(),
+            roles: roles.clone(),
+            authorize: authorize.clone(),
+            clock: clock.clone(),
+        });
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
         Ok(Self {
@@ -211,6 +221,8 @@ impl App {
             roles,
             tenants,
             api_keys,
+            clients,
+            oauth,
             tokens,
             sessions,
             mail,
@@ -271,117 +283,4 @@ impl App {
     pub fn begin_drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
-}
-
-async fn start_tokens(
-    config: &Config,
-    master: &MasterKey,
-    db: &Db,
-    bus: &Bus,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Arc<TokenService>> {
-    let parts = TokenParts {
-        db: db.clone(),
-        bus: bus.clone(),
-        settings: TokenSettings::new(&config.tokens, &config.public_url()),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-    };
-    let tokens = TokenService::start(parts, master).await.context("the signing keys cannot be opened")?;
-    Ok(Arc::new(tokens))
-}
-
-fn policy_service(
-    config: &Config,
-    db: &Db,
-    bus: &Bus,
-    metrics: &Arc<Metrics>,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Arc<PolicyService>> {
-    let node = Node { id: NodeId::new(clock.now(), &**entropy)?, name: host_name() };
-    let poll = Duration::from_secs(config.policy.poll_secs);
-    let live =
-        Arc::new(LivePolicies::new(db.clone(), clock.clone(), bus.clone(), metrics.clone(), node, poll));
-    Ok(Arc::new(PolicyService::new(db.clone(), clock.clone(), entropy.clone(), bus.clone(), live)))
-}
-
-fn session_service(
-    config: &Config,
-    secrets: &RootSecrets,
-    db: &Db,
-    kv: &Kv,
-    bus: &Bus,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<SessionService> {
-    let parts = SessionParts {
-        db: db.clone(),
-        kv: kv.clone(),
-        bus: bus.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        settings: SessionSettings::new(&config.sessions, &config.tokens),
-        salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
-    };
-    Ok(SessionService::new(parts, &secrets.master))
-}
-
-fn tenant_service(
-    config: &Config,
-    db: &Db,
-    news: Arc<IdentityNews>,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> TenantService {
-    TenantService::new(TenantParts {
-        db: db.clone(),
-        news,
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        plans: Plans::new(&config.tenants.plans),
-    })
-}
-
-fn api_key_service(
-    config: &Config,
-    db: &Db,
-    roles: &RoleService,
-    news: Arc<IdentityNews>,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> ApiKeyService {
-    ApiKeyService::new(ApiKeyParts {
-        db: db.clone(),
-        roles: roles.clone(),
-        news,
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        config: config.api_keys.clone(),
-    })
-}
-
-fn entity_service(
-    config: &Config,
-    db: &Db,
-    bus: &Bus,
-    policies: &Arc<PolicyService>,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> EntityService {
-    EntityService::new(EntityParts {
-        db: db.clone(),
-        bus: bus.clone(),
-        policies: policies.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        poll: Duration::from_secs(config.policy.poll_secs),
-    })
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }

@@ -5,6 +5,7 @@ use crate::{
     api_keys::ApiKeyError,
     audit::AuditError,
     base::{EntropyError, Millis, PlainToken},
+    clients::ClientError,
     mail::MailError,
     roles::RoleError,
     sessions::SessionError,
@@ -95,6 +96,9 @@ pub enum AuthnError {
     /// An API key could not be made.
     #[error(transparent)]
     ApiKey(ApiKeyError),
+    /// The token of a client is not accepted.
+    #[error(transparent)]
+    Client(ClientError),
     /// A role could not be granted.
     #[error(transparent)]
     Role(RoleError),
@@ -134,6 +138,7 @@ lift!(SessionError, Session);
 lift!(RoleError, Role);
 lift!(TenantError, Tenant);
 lift!(ApiKeyError, ApiKey);
+lift!(ClientError, Client);
 
 impl From<AuditError> for AuthnError {
     fn from(error: AuditError) -> Self {

@@ -7,7 +7,7 @@ use crate::{
     base::{Digest32, Millis},
     sessions::{SessionError, View},
     telemetry::metrics::CallerLookup,
-    tokens::AccessClaims,
+    tokens::{AccessClaims, Presented},
 };
 
 /// Longest token that is looked up; longer ones are refused by the verifier anyway.
@@ -17,7 +17,7 @@ impl AuthnService {
     /// Says who calls, by the bearer token of the request. No token is nobody; a token that is not
     /// accepted is an error, never nobody. Verified callers are remembered for a while; see `callers`.
     ///
-    /// Errors: `Token`, `Session` (`Revoked`, `Expired`), `Storage`.
+    /// Errors: `Token`, `Session` (`Revoked`, `Expired`), `Client` (`Revoked`), `Storage`.
     /// Source: identity.md §2.6.
     pub async fn identify(&self, bearer: Option<&str>) -> Result<Caller, AuthnError> {
         let Some(bearer) = bearer else { return Ok(Caller::Anonymous) };
@@ -31,9 +31,10 @@ impl AuthnService {
         }
         self.parts.metrics.caller_looked_up(CallerLookup::Miss);
         let dropped_keys = self.parts.tokens.dropped_keys(); // before the verification
-        let claims = self.parts.tokens.verify(bearer).await?;
-        let caller = self.let_in(claims, token, now, dropped_keys).await?;
-        Ok(Caller::User(caller))
+        match self.parts.tokens.verify_presented(bearer).await? {
+            Presented::User(claims) => Ok(Caller::User(self.let_in(claims, token, now, dropped_keys).await?)),
+            Presented::Service(claims) => Ok(Caller::Service(self.parts.clients.caller(claims).await?)),
+        }
     }
 
     /// How many callers were verified in full since the start.

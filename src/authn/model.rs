@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     api_keys::KeyCaller,
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
+    clients::ServiceCaller,
     sessions::{ClientInfo, LiveSession},
     tokens::{AccessClaims, AccessToken},
     users::{DisplayName, Email, User, Username},
@@ -21,6 +22,8 @@ pub enum Caller {
     User(Arc<UserCaller>),
     /// A program with a live API key.
     Key(Arc<KeyCaller>),
+    /// A program with a token that it got as a client of OAuth 2.0.
+    Service(Arc<ServiceCaller>),
 }
 
 impl Caller {
@@ -37,6 +40,7 @@ impl Caller {
             Self::Anonymous => TenantId::DEFAULT,
             Self::User(user) => user.tenant_id,
             Self::Key(key) => key.tenant_id,
+            Self::Service(service) => service.tenant_id,
         }
     }
 
@@ -47,6 +51,7 @@ impl Caller {
             Self::Anonymous => ("Anonymous", "anonymous"),
             Self::User(user) => ("User", &user.name),
             Self::Key(key) => ("ApiKey", &key.name),
+            Self::Service(service) => ("Service", &service.name),
         }
     }
 
@@ -55,7 +60,7 @@ impl Caller {
     pub fn user(&self) -> Option<&Arc<UserCaller>> {
         match self {
             Self::User(user) => Some(user),
-            Self::Anonymous | Self::Key(_) => None,
+            Self::Anonymous | Self::Key(_) | Self::Service(_) => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     api_keys::ApiKeyService,
     audit::Actor,
     base::{Clock, Entropy, MacKey, MasterKey, Millis, SealingKey, TenantId},
+    clients::ClientService,
     config::{LimitsConfig, RegistrationConfig},
     kv::Kv,
     mail::{Kind, MailError, MailService, Pages},
@@ -65,6 +66,8 @@ pub struct AuthnParts {
     pub registration: RegistrationConfig,
     /// How often strangers may try.
     pub limits: LimitsConfig,
+    /// Programs that call with tokens of their own.
+    pub clients: Arc<ClientService>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -56,6 +56,7 @@ impl Pinned {
             Caller::Anonymous => None,
             Caller::User(_) => types.user.as_deref(),
             Caller::Key(_) => types.api_key.as_deref(),
+            Caller::Service(_) => types.service.as_deref(),
         };
         let (kind, id) = caller.entity();
         (mapped.unwrap_or(kind), id)

@@ -165,12 +165,21 @@ id_type! {
     AuditId, "aud"
 }
 id_type! {
+    /// A client of OAuth 2.0: a program of a tenant's.
+    ClientId, "cli"
+}
+id_type! {
     /// One mail that waits to be sent.
     MailId, "mal"
 }
 id_type! {
     /// One running server process.
     NodeId, "nod"
+}
+
+impl ClientId {
+    /// The id of no client: what cannot be an id is looked up as this one.
+    pub const NOBODY: Self = Self(Uuid::nil());
 }
 
 impl TenantId {

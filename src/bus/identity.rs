@@ -18,7 +18,7 @@ use std::sync::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Bus, Event, Topic};
-use crate::base::{ApiKeyId, TenantId, UserId};
+use crate::base::{ApiKeyId, ClientId, TenantId, UserId};
 
 /// Counters of users and tenants; a power of two.
 const SLOTS: usize = 4096;
@@ -32,6 +32,8 @@ pub enum Subject {
     User(UserId),
     /// One API key.
     Key(ApiKeyId),
+    /// One client of OAuth 2.0.
+    Client(ClientId),
 }
 
 /// A point in the order of changes, for one subject. Two are comparable only if they are of the
@@ -64,6 +66,7 @@ impl IdentityNews {
             Subject::Tenant => 0,
             Subject::User(user) => of(self.slot(user.as_uuid().as_u128())),
             Subject::Key(key) => of(self.slot(key.as_uuid().as_u128())),
+            Subject::Client(client) => of(self.slot(client.as_uuid().as_u128())),
         };
         let tenant = of(self.slot(tenant.as_uuid().as_u128()));
         Stamp(own.wrapping_add(tenant).wrapping_add(of(Some(&self.everyone))))
@@ -82,6 +85,7 @@ impl IdentityNews {
             Subject::Tenant => format!("{tenant} *"),
             Subject::User(user) => format!("{tenant} {user}"),
             Subject::Key(key) => format!("{tenant} {key}"),
+            Subject::Client(client) => format!("{tenant} {client}"),
         };
         if let Err(error) = self.bus.publish(Topic::Identity, &payload).await {
             tracing::warn!(
@@ -97,6 +101,7 @@ impl IdentityNews {
         let user = || id.parse().ok().map(Subject::User);
         let subject = if id == "*" { Some(Subject::Tenant) } else { user() };
         let subject = subject.or_else(|| id.parse().ok().map(Subject::Key));
+        let subject = subject.or_else(|| id.parse().ok().map(Subject::Client));
         if let (Ok(tenant), Some(subject)) = (tenant.parse(), subject) {
             self.mark(tenant, subject);
         }
@@ -128,6 +133,7 @@ impl IdentityNews {
             Subject::Tenant => tenant.as_uuid(),
             Subject::User(user) => user.as_uuid(),
             Subject::Key(key) => key.as_uuid(),
+            Subject::Client(client) => client.as_uuid(),
         };
         if let Some(slot) = self.slot(id.as_u128()) {
             slot.fetch_add(1, Ordering::SeqCst);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{admin, api_key, config, health, keys, policy, tenant, user};
+use super::{admin, api_key, client, config, health, keys, policy, tenant, user};
 
 /// A policy-engine-centric authorization server.
 #[derive(Debug, Parser)]
@@ -43,6 +43,9 @@ pub(super) enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// Make, list and remove clients of OAuth 2.0
+    #[command(subcommand)]
+    Client(client::Command),
     /// List, rotate, rewrap and revoke the keys that sign tokens
     #[command(subcommand)]
     Keys(keys::Command),

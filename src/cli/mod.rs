@@ -7,6 +7,7 @@
 mod admin;
 mod api_key;
 mod args;
+mod client;
 mod config;
 mod health;
 mod keys;

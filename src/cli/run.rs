@@ -7,7 +7,7 @@ use clap::Parser;
 use super::{
     admin, api_key,
     args::{Cli, Command, Global},
-    config, health, keys, migrate, openapi, policy, report, serve, tenant, user,
+    client, config, health, keys, migrate, openapi, policy, report, serve, tenant, user,
 };
 use crate::config::{ConfigError, Loaded, load};
 
@@ -49,6 +49,7 @@ fn dispatch(Cli { global, command }: Cli) -> anyhow::Result<Outcome> {
         Command::Tenant(command) => tenant::run(&global, &command),
         Command::User(command) => user::run(&global, &command),
         Command::ApiKey(command) => api_key::run(&global, &command),
+        Command::Client(command) => client::run(&global, &command),
         Command::Keys(command) => keys::run(&global, &command),
         Command::Policy(command) => policy::run(&global, &command),
         Command::Openapi => openapi::run(),

@@ -72,7 +72,7 @@ impl Verifier {
     pub fn verify_now(&self, token: &str) -> Result<Claims, Refusal> {
         let expected = Expected {
             issuer: &self.issuer,
-            audience: &self.audience,
+            audience: Some(&self.audience),
             leeway: self.leeway,
             now_ms: (self.clock)(),
         };

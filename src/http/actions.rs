@@ -174,4 +174,22 @@ actions! {
     RotateSigningKey "rotateSigningKey" Installation;
     /// Dropping a signing key at once.
     RevokeSigningKey "revokeSigningKey" Installation;
+    /// Getting a token as a client of OAuth 2.0; what else it asks for is asked by `oauth`.
+    IssueToken "issueToken" Tenant;
+    /// Being told about a token.
+    IntrospectToken "introspectToken" Tenant;
+    /// Ending a token.
+    RevokeToken "revokeToken" Tenant;
+    /// Listing clients of OAuth 2.0.
+    ListOAuthClients "listOAuthClients" Tenant;
+    /// Making a client.
+    CreateOAuthClient "createOAuthClient" Tenant;
+    /// Reading one.
+    ReadOAuthClient "readOAuthClient" Tenant;
+    /// Changing one.
+    UpdateOAuthClient "updateOAuthClient" Tenant;
+    /// Giving one another secret.
+    RotateOAuthClientSecret "rotateOAuthClientSecret" Tenant;
+    /// Removing one.
+    DeleteOAuthClient "deleteOAuthClient" Tenant;
 }

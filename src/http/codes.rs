@@ -37,6 +37,13 @@ macro_rules! codes {
 
 codes! {
     MalformedJson            400 "malformed_json"            "The body is not JSON";
+    InvalidRequest           400 "invalid_request"           "The request lacks something, or says it twice";
+    InvalidGrant             400 "invalid_grant"             "What was presented is not good for a token";
+    UnauthorizedClient       400 "unauthorized_client"       "The client may not use this grant";
+    UnsupportedGrantType     400 "unsupported_grant_type"    "There is no such grant";
+    InvalidScope             400 "invalid_scope"             "The scope is beyond what is permitted";
+    InvalidTarget            400 "invalid_target"            "The client may not ask for tokens for this audience";
+    InvalidClient            401 "invalid_client"            "The client is unknown, or did not prove who it is";
     InvalidCredentials       401 "invalid_credentials"       "The identifier or the password is wrong";
     TokenMissing             401 "token_missing"             "This operation needs an access token";
     TokenInvalid             401 "token_invalid"             "The token is not one of ours";
@@ -132,6 +139,7 @@ impl Code {
             ),
             Self::ApiKeyInvalid | Self::ApiKeyRevoked | Self::ApiKeyExpired => Some("ApiKey"),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),
+            Self::InvalidClient => Some("Basic realm=\"oauth\""),
             _ => None,
         }
     }

@@ -7,7 +7,9 @@ use crate::{
     authn::{AuthnError, PasswordProblem},
     authorize::AuthorizeError,
     base::EntropyError,
+    clients::ClientError,
     entities::{EntityError, LoadPlace},
+    oauth::OAuthError,
     policy::{PolicyServiceError, QueryProblem, QueryProblemKind, TableError},
     roles::RoleError,
     sessions::SessionError,
@@ -46,6 +48,40 @@ impl From<TokenError> for Problem {
             TokenError::KeyUnusable { .. } | TokenError::NoKey => Self::new(Code::InternalError).cause(error),
             TokenError::Storage(error) => error.into(),
             TokenError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Unproven => Self::new(Code::InvalidClient),
+            ClientError::Revoked => Self::new(Code::TokenRevoked),
+            ClientError::NotFound => Self::new(Code::NotFound),
+            ClientError::UnknownRole(_) => Self::new(Code::UnknownRole).at("/roles", error.to_string()),
+            ClientError::NoSecret => Self::new(Code::Conflict).detail(error.to_string()),
+            ClientError::Storage(error) => error.into(),
+            ClientError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<OAuthError> for Problem {
+    fn from(error: OAuthError) -> Self {
+        match error {
+            OAuthError::Denied => Self::new(Code::PolicyViolation),
+            OAuthError::GrantNotAllowed => Self::new(Code::UnauthorizedClient),
+            OAuthError::InvalidGrant(why) => Self::new(Code::InvalidGrant).detail(why),
+            OAuthError::InvalidScope => Self::new(Code::InvalidScope),
+            OAuthError::InvalidTarget => Self::new(Code::InvalidTarget),
+            OAuthError::Authn(AuthnError::Overloaded) => Self::new(Code::HashingOverloaded),
+            // Whatever is the matter with a refresh token, a client of OAuth 2.0 is told in its words.
+            OAuthError::Authn(error) => Self::new(Code::InvalidGrant).detail(error.to_string()),
+            OAuthError::Client(error) => error.into(),
+            OAuthError::Authorize(error) => error.into(),
+            OAuthError::Token(error) => error.into(),
+            OAuthError::Storage(error) => error.into(),
+            OAuthError::Entropy(error) => error.into(),
         }
     }
 }
@@ -101,6 +137,7 @@ impl From<AuthnError> for Problem {
             AuthnError::Session(error) => error.into(),
             AuthnError::Tenant(error) => error.into(),
             AuthnError::ApiKey(error) => error.into(),
+            AuthnError::Client(error) => error.into(),
             AuthnError::Role(error) => error.into(),
             AuthnError::Storage(error) => error.into(),
             AuthnError::Entropy(error) => error.into(),

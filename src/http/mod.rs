@@ -12,6 +12,7 @@ mod cookies;
 mod errors;
 pub mod extract;
 mod middleware;
+mod oauth_error;
 pub mod openapi;
 mod problem;
 mod routes;

@@ -9,6 +9,7 @@ use utoipa::OpenApi;
 use super::{
     codes::Code,
     cookies,
+    oauth_error::{self, OAuthErrorBody},
     problem::{FieldError, ProblemBody},
     routes,
 };
@@ -46,6 +47,10 @@ const WITH_BODY: [Code; 5] = [
     Code::ValidationFailed,
 ];
 
+/// Codes of every operation with a form.
+const WITH_FORM: [Code; 4] =
+    [Code::InvalidRequest, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType];
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -54,7 +59,7 @@ const WITH_BODY: [Code; 5] = [
                        document with a stable `code`; every decision names its policy version.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(ProblemBody, FieldError)),
+    components(schemas(ProblemBody, FieldError, OAuthErrorBody)),
     tags(
         (name = "auth", description = "Sign-up, sign-in, refresh, sign-out, password"),
         (name = "authorize", description = "Decisions of the policy engine"),
@@ -69,7 +74,8 @@ const WITH_BODY: [Code; 5] = [
         (name = "roles", description = "Roles and who has them"),
         (name = "setup", description = "The first administrator"),
         (name = "keys", description = "Keys that sign and verify our tokens"),
-        (name = "oauth", description = "What clients of OAuth 2.0 find here"),
+        (name = "oauth", description = "The endpoints of OAuth 2.0"),
+        (name = "oauth-clients", description = "Programs that get tokens of their own"),
         (name = "health", description = "Whether the server is well (admin listener)"),
         (name = "metrics", description = "What the server counts (admin listener)"),
     ),
@@ -95,15 +101,21 @@ pub fn document() -> Value {
             "description": "The same in a cookie, after a sign-in with `?mode=cookie`. What changes something must \
                             come from a page of this host, or of an origin that the configuration names.",
         });
-        let schemes = json!({ "bearer": bearer, "cookie": cookie, "api_key": api_key });
+        let client_basic = json!({
+            "type": "http", "scheme": "basic",
+            "description": "`id` and `client_secret` of a client; or a `client_assertion` in the form (RFC 7523)",
+        });
+        let schemes = json!({
+            "bearer": bearer, "cookie": cookie, "api_key": api_key, "client_basic": client_basic,
+        });
         components.insert("securitySchemes".to_owned(), schemes);
         components.insert("examples".to_owned(), Value::Object(problem_examples()));
     }
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
-    for item in paths.into_iter().flatten().filter_map(|(_, item)| item.as_object_mut()) {
-        for (method, operation) in item {
+    for (path, item) in paths.into_iter().flatten() {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
-                complete(operation, method == "get");
+                complete(operation, method == "get", path.starts_with(oauth_error::PLACE));
             }
         }
     }
@@ -117,14 +129,14 @@ pub fn text() -> String {
     text
 }
 
-fn complete(operation: &mut Map<String, Value>, is_read: bool) {
+fn complete(operation: &mut Map<String, Value>, is_read: bool, is_oauth: bool) {
     let declared = operation.remove(CODES).unwrap_or_default();
     let declared = declared.as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut codes: Vec<Code> = declared
         .filter_map(|name| Code::ALL.iter().copied().find(|code| code.as_str() == name))
         .chain(EVERYWHERE)
         .collect();
-    if let Some(security) = operation.get_mut("security") {
+    if let Some(security) = operation.get_mut("security").filter(|_| !is_oauth) {
         codes.extend(AUTHENTICATED);
         if !is_read {
             codes.push(Code::CrossSite);
@@ -138,13 +150,26 @@ fn complete(operation: &mut Map<String, Value>, is_read: bool) {
         codes.push(Code::NotFound); // what cannot be an id
     }
     if operation.contains_key("requestBody") {
-        codes.extend(WITH_BODY);
+        codes.extend(if is_oauth { &WITH_FORM[..] } else { &WITH_BODY[..] });
     }
     codes.sort();
     codes.dedup();
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for code in codes {
         let status = code.status_number().to_string();
+        if is_oauth {
+            let response = responses.entry(status).or_insert_with(|| {
+                json!({
+                    "description": "",
+                    "content": { "application/json": {
+                        "schema": { "$ref": "#/components/schemas/OAuthError" },
+                        "example": { "error": oauth_error::name(code), "error_description": code.title() },
+                    }},
+                })
+            });
+            describe(response, oauth_error::name(code), code);
+            continue;
+        }
         let response = responses.entry(status).or_insert_with(|| {
             json!({
                 "description": "",
@@ -154,17 +179,17 @@ fn complete(operation: &mut Map<String, Value>, is_read: bool) {
                 }},
             })
         });
-        describe(response, code);
+        describe(response, code.as_str(), code);
     }
 }
 
 /// Adds one code to the response of its status: to its description, and as an example.
-fn describe(response: &mut Value, code: Code) {
+fn describe(response: &mut Value, name: &str, code: Code) {
     if let Some(Value::String(text)) = response.get_mut("description") {
         if !text.is_empty() {
             text.push_str(" · ");
         }
-        text.extend(["`", code.as_str(), "`: ", code.title()]);
+        text.extend(["`", name, "`: ", code.title()]);
     }
     let examples =
         response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::codes::Code;
+use super::{codes::Code, oauth_error};
 use crate::authn::Reached;
 
 /// Header by which a client learns that it must sign in again (identity.md §2.8).
@@ -194,21 +194,13 @@ impl Problem {
     /// The finished answer, for the middleware that knows the request.
     pub fn render(&self, instance: &str, request_id: &str) -> Response<Body> {
         let code = self.0.code;
-        let body = ProblemBody {
-            kind: format!("urn:bailiwick:problem:{}", code.as_str()),
-            title: code.title().to_owned(),
-            status: code.status_number(),
-            code: code.as_str().to_owned(),
-            detail: self.0.detail.clone(),
-            instance: instance.to_owned(),
-            request_id: request_id.to_owned(),
-            errors: self.0.errors.clone(),
-            extensions: self.0.extensions.clone(),
+        let mut response = if instance.starts_with(oauth_error::PLACE) {
+            oauth_error::render(code, self.0.detail.as_deref())
+        } else {
+            self.body(instance, request_id)
         };
-        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
         *response.status_mut() = code.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(secs) = code.retry_after_secs() {
             headers.insert(RETRY_AFTER, HeaderValue::from(secs));
         }
@@ -229,6 +221,24 @@ impl Problem {
         ) {
             headers.insert(AUTH_ACTION, HeaderValue::from_static("relogin"));
         }
+        response
+    }
+
+    fn body(&self, instance: &str, request_id: &str) -> Response<Body> {
+        let code = self.0.code;
+        let body = ProblemBody {
+            kind: format!("urn:bailiwick:problem:{}", code.as_str()),
+            title: code.title().to_owned(),
+            status: code.status_number(),
+            code: code.as_str().to_owned(),
+            detail: self.0.detail.clone(),
+            instance: instance.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.0.errors.clone(),
+            extensions: self.0.extensions.clone(),
+        };
+        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
 }

@@ -11,4 +11,4 @@ mod key;
 mod verify;
 
 pub use key::{Algorithm, VerifyingKey};
-pub use verify::{Audience, Expected, Kind, Refusal, verify};
+pub use verify::{Audience, Expected, Kind, Refusal, unverified_claim, verify, verify_assertion};

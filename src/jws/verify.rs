@@ -29,8 +29,8 @@ pub trait Kind {
 pub struct Expected<'a> {
     /// `iss`: exact.
     pub issuer: &'a str,
-    /// What `aud` must contain.
-    pub audience: &'a str,
+    /// What `aud` must contain; `None` only for who tells others about a token and does not act on it.
+    pub audience: Option<&'a str>,
     /// Clock difference that is forgiven.
     pub leeway: Duration,
     /// The present moment, Unix milliseconds.
@@ -99,6 +99,58 @@ pub fn verify<'k, K: Kind>(
     expected: &Expected<'_>,
     key_of: impl FnOnce(&str) -> Option<&'k VerifyingKey>,
 ) -> Result<K::Claims, Refusal> {
+    let payload = opened(
+        token,
+        |typ| typ == Some(K::TYP),
+        |kid| {
+            let kid = kid.ok_or(Refusal::Invalid("kid"))?;
+            key_of(kid).ok_or(Refusal::UnknownKey)
+        },
+    )?;
+    let registered = Registered::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))?;
+    check_times(&registered, expected)?;
+    if registered.iss != expected.issuer {
+        return Err(Refusal::Invalid("iss"));
+    }
+    if expected.audience.is_some_and(|audience| !registered.aud.contains(audience)) {
+        return Err(Refusal::Invalid("aud"));
+    }
+    if registered.sub.is_empty() || registered.jti.is_empty() {
+        return Err(Refusal::Invalid("claims"));
+    }
+    K::Claims::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))
+}
+
+/// Verifies the signature of an assertion that a client wrote (RFC 7523 §3) and answers its claims, of which
+/// nothing was checked. `key_of` answers the client's key of a `kid`, which may be missing where there is one.
+///
+/// Errors: [`Refusal`]; a token of another kind, such as one of ours, is none.
+pub fn verify_assertion<'k>(
+    token: &str,
+    key_of: impl FnOnce(Option<&str>) -> Option<&'k VerifyingKey>,
+) -> Result<Value, Refusal> {
+    let fits = |typ: Option<&str>| {
+        typ.is_none_or(|typ| {
+            ["jwt", "client-authentication+jwt"].iter().any(|it| typ.eq_ignore_ascii_case(it))
+        })
+    };
+    opened(token, fits, |kid| key_of(kid).ok_or(Refusal::UnknownKey))
+}
+
+/// A claim of a token that nobody has verified: to find out whose key verifies it, and for nothing else.
+#[must_use]
+pub fn unverified_claim(token: &str, name: &str) -> Option<String> {
+    let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_BYTES)?;
+    object(payload)?.get(name)?.as_str().map(str::to_owned)
+}
+
+/// The claims of a token whose form is right, whose `typ` fits and whose signature is of the key that `key_of`
+/// answers for its `kid`.
+fn opened<'k>(
+    token: &str,
+    typ_fits: impl FnOnce(Option<&str>) -> bool,
+    key_of: impl FnOnce(Option<&str>) -> Result<&'k VerifyingKey, Refusal>,
+) -> Result<Value, Refusal> {
     if token.len() > MAX_BYTES {
         return Err(Refusal::Invalid("too long"));
     }
@@ -108,9 +160,9 @@ pub fn verify<'k, K: Kind>(
         return Err(Refusal::Invalid("not three parts"));
     }
     let header = object(header).ok_or(Refusal::Invalid("header"))?;
-    let (algorithm, kid) = check_header::<K>(&header)?;
+    let (algorithm, kid) = check_header(&header, typ_fits)?;
     // SECURITY: no `jku`, `jwk`, `x5u` or `x5c` is ever read: the caller alone knows keys.
-    let key = key_of(kid).ok_or(Refusal::UnknownKey)?;
+    let key = key_of(kid)?;
     // SECURITY: a key has its algorithm; what the header says can only agree (RFC 8725 §3.1, threat T2).
     if key.algorithm() != algorithm {
         return Err(Refusal::Invalid("alg"));
@@ -120,37 +172,29 @@ pub fn verify<'k, K: Kind>(
     if !key.verify(signed.as_bytes(), &signature) {
         return Err(Refusal::Invalid("signature"));
     }
-    let payload = Value::Object(object(payload).ok_or(Refusal::Invalid("payload"))?.into_iter().collect());
-    let registered = Registered::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))?;
-    check_times(&registered, expected)?;
-    if registered.iss != expected.issuer {
-        return Err(Refusal::Invalid("iss"));
-    }
-    if !registered.aud.contains(expected.audience) {
-        return Err(Refusal::Invalid("aud"));
-    }
-    if registered.sub.is_empty() || registered.jti.is_empty() {
-        return Err(Refusal::Invalid("claims"));
-    }
-    K::Claims::deserialize(&payload).map_err(|_| Refusal::Invalid("claims"))
+    Ok(Value::Object(object(payload).ok_or(Refusal::Invalid("payload"))?.into_iter().collect()))
 }
 
-/// Checks all of the header but the key; answers its `alg` and `kid`.
-fn check_header<K: Kind>(header: &BTreeMap<String, Value>) -> Result<(Algorithm, &str), Refusal> {
+/// Checks all of the header but the key; answers its `alg` and, if it has one, its `kid`.
+fn check_header(
+    header: &BTreeMap<String, Value>,
+    typ_fits: impl FnOnce(Option<&str>) -> bool,
+) -> Result<(Algorithm, Option<&str>), Refusal> {
     let text = |name| header.get(name).and_then(Value::as_str);
     let algorithm = text("alg").and_then(Algorithm::named).ok_or(Refusal::Invalid("alg"))?;
-    if text("typ") != Some(K::TYP) {
+    if !typ_fits(text("typ")) {
         return Err(Refusal::WrongType);
     }
     if header.contains_key("crit") {
         return Err(Refusal::Invalid("crit"));
     }
-    let kid = text("kid").ok_or(Refusal::Invalid("kid"))?;
+    let Some(kid) = header.get("kid") else { return Ok((algorithm, None)) };
+    let kid = kid.as_str().ok_or(Refusal::Invalid("kid"))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if kid.is_empty() || kid.len() > MAX_KID || !kid.bytes().all(plain) {
         return Err(Refusal::Invalid("kid"));
     }
-    Ok((algorithm, kid))
+    Ok((algorithm, Some(kid)))
 }
 
 fn check_times(claims: &Registered, expected: &Expected<'_>) -> Result<(), Refusal> {

@@ -32,7 +32,7 @@ pub(super) fn claims(
         tid: subject.tenant_id,
         sid: subject.session_id,
         did: subject.device_id,
-        jti: BASE64_URL_SAFE_NO_PAD.encode(entropy.bytes::<16>()?),
+        jti: token_id(entropy)?,
         iat: now.as_secs(),
         nbf: now.as_secs(),
         exp: now.plus(settings.access_ttl).as_secs(),
@@ -42,8 +42,21 @@ pub(super) fn claims(
         ver: subject.version,
         ep: subject.epoch,
         scope: subject.scope,
-        roles: (subject.roles.len() <= MAX_ROLES).then_some(subject.roles),
+        roles: listed(subject.roles),
+        act: None,
     })
+}
+
+/// Roles, unless there are too many to name.
+pub(super) fn listed(roles: Vec<String>) -> Option<Vec<String>> {
+    (roles.len() <= MAX_ROLES).then_some(roles)
+}
+
+/// The id of a new token.
+///
+/// Errors: [`EntropyError`] when there is no randomness.
+pub(super) fn token_id(entropy: &dyn Entropy) -> Result<String, EntropyError> {
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(entropy.bytes::<16>()?))
 }
 
 /// The token of type `typ` with these claims, signed by `key`.

@@ -27,6 +27,7 @@ mod lifecycle;
 mod model;
 mod schedule;
 mod service;
+mod services;
 mod store;
 mod verify;
 
@@ -38,3 +39,4 @@ pub use model::{
     SigningKey, TokenSettings,
 };
 pub use service::{TokenParts, TokenService};
+pub use services::{Act, Exchange, MAX_ACTORS, Presented, ServiceClaims, ServiceSubject, ServiceToken};

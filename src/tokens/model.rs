@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::KeyRow;
+use super::{Act, store::KeyRow};
 use crate::{
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
     config::TokensConfig,
@@ -126,6 +126,9 @@ pub struct AccessClaims {
     /// Names of roles; absent when there are over 20. A hint: decisions ask the role store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+    /// Who acts for the user, where the token was exchanged (RFC 8693 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
 }
 
 /// What a signing key is good for.

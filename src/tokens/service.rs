@@ -125,7 +125,15 @@ impl TokenService {
     }
 
     fn verify_now(&self, token: &str) -> Result<AccessClaims, Refusal> {
+        self.verify_kind::<Access>(token, Some(&self.settings.audience))
+    }
+
+    pub(super) fn verify_kind<K: Kind>(
+        &self,
+        token: &str,
+        audience: Option<&str>,
+    ) -> Result<K::Claims, Refusal> {
         let ring = self.ring.load();
-        verify::<Access>(token, &self.settings, self.clock.now(), |kid| ring.get(kid))
+        verify::<K>(token, &self.settings, audience, self.clock.now(), |kid| ring.get(kid))
     }
 }

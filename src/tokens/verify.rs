@@ -31,15 +31,11 @@ impl From<Refusal> for TokenError {
 pub(super) fn verify<'k, K: Kind>(
     token: &str,
     settings: &TokenSettings,
+    audience: Option<&str>,
     now: Millis,
     key_of: impl FnOnce(&str) -> Option<&'k Key>,
 ) -> Result<K::Claims, Refusal> {
-    let expected = Expected {
-        issuer: &settings.issuer,
-        audience: &settings.audience,
-        leeway: settings.leeway,
-        now_ms: now.0,
-    };
+    let expected = Expected { issuer: &settings.issuer, audience, leeway: settings.leeway, now_ms: now.0 };
     jws::verify::<K>(token, &expected, |kid| key_of(kid).map(Key::public))
 }
 

@@ -310,6 +310,83 @@ impl From<Value> for Actor {
     }
 }
 
+/// A client of OAuth 2.0 and its secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+impl Service {
+    /// The `Authorization` header that proves it.
+    pub(crate) fn basic(&self) -> String {
+        use base64::Engine;
+        let joined = format!("{}:{}", self.id, self.secret);
+        format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(joined))
+    }
+}
+
+impl From<Value> for Service {
+    fn from(made: Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self { id: text(&made["id"]), secret: text(&made["client_secret"]) }
+    }
+}
+
+impl TestApp {
+    /// A new client, made by `root`.
+    pub(crate) async fn service(&self, root: &Actor, about: Value) -> Service {
+        Service::from(self.post("/v1/admin/oauth-clients", &root.token, about).await.expect(201))
+    }
+
+    /// Sends a form, as a client or as nobody.
+    pub(crate) async fn form(&self, path: &str, client: Option<&Service>, fields: &[(&str, &str)]) -> Reply {
+        form(&self.routers.public, path, client, fields).await
+    }
+
+    /// Asks for a token.
+    pub(crate) async fn token(&self, client: &Service, fields: &[(&str, &str)]) -> Reply {
+        self.form("/v1/oauth/token", Some(client), fields).await
+    }
+
+    /// A token that a client gets for itself.
+    pub(crate) async fn own_token(&self, client: &Service) -> String {
+        let issued = self.token(client, &[("grant_type", "client_credentials")]).await.expect(200);
+        issued["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// What a client is told about a token.
+    pub(crate) async fn introspect(&self, client: &Service, token: &str) -> Value {
+        self.form("/v1/oauth/introspect", Some(client), &[("token", token)]).await.expect(200)
+    }
+}
+
+impl Reply {
+    /// Checks that this is an error of OAuth 2.0 (RFC 6749 §5.2) with this name.
+    #[track_caller]
+    pub(crate) fn expect_oauth(self, status: u16, error: &str) -> Value {
+        assert_eq!((self.status.as_u16(), &self.body["error"]), (status, &json!(error)), "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/json");
+        assert_eq!((self.header("cache-control"), self.header("pragma")), ("no-store", "no-cache"));
+        self.body
+    }
+}
+
+/// Sends a form to a router.
+pub(crate) async fn form(
+    router: &Router,
+    path: &str,
+    client: Option<&Service>,
+    fields: &[(&str, &str)],
+) -> Reply {
+    let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some(client) = client {
+        request = request.header(header::AUTHORIZATION, client.basic());
+    }
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    raw(router, request.body(Body::from(body)).unwrap()).await
+}
+
 /// Sends a request to a router.
 pub(crate) async fn send(
     router: &Router,

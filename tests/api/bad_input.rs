@@ -60,6 +60,8 @@ fn path_of(operation: &Operation) -> String {
         ("{name}", "auditor"),
         ("{tenant_id}", "ten_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{key_id}", "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
+        ("{kid}", "k"),
+        ("{client_id}", "cli_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{binding_id}", "rbd_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{user_id}", "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
         ("{session_id}", "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),

@@ -35,6 +35,7 @@ mod matrix;
 mod metrics;
 mod middleware;
 mod oauth;
+mod oauth_clients;
 mod passwords;
 mod policy_stores;
 mod recovery;

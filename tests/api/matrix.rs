@@ -8,7 +8,7 @@ use bailiwick::{http::actions, policy::StoreName, users::UserStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Actor, PASSWORD, Reply, TestApp, send},
+    app::{Actor, PASSWORD, Reply, TestApp, form, send},
     both,
     contract::operations,
     policy_stores::{EVERYONE, files},
@@ -35,6 +35,7 @@ struct Stage {
     api_key: String,
     /// A key that signs nothing yet.
     key: String,
+    client: String,
 }
 
 impl Stage {
@@ -71,6 +72,7 @@ impl Stage {
         // A key that signs nothing yet: dropping it signs nobody out.
         let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
         let key = key["kid"].as_str().unwrap().to_owned();
+        let client = test.service(&root, json!({"name": "spare"})).await.id;
         Some(Self {
             test,
             root,
@@ -84,6 +86,7 @@ impl Stage {
             binding,
             api_key,
             key,
+            client,
         })
     }
 
@@ -115,6 +118,7 @@ impl Stage {
             .replace("{boss_id}", &self.boss.id)
             .replace("{user_id}", &self.spare.id)
             .replace("{kid}", &self.key)
+            .replace("{client_id}", &self.client)
             .replace("{session_id}", &spare.session);
         let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
         let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
@@ -196,6 +200,12 @@ impl Stage {
                 json!({"user_id": self.other.id, "role": "admin"}),
             ),
             (
+                "with the role super_admin",
+                "post",
+                "/v1/admin/oauth-clients",
+                json!({"name": "strong", "roles": ["super_admin"]}),
+            ),
+            (
                 "grant super_admin",
                 "post",
                 "/v1/admin/role-bindings",
@@ -223,6 +233,13 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
     listed.sort_by_key(|operation| (operation.method == "delete", operation.path, operation.method));
     for operation in listed {
         let name = operation.about["operationId"].as_str().unwrap();
+        if operation.needs_client() {
+            // A client's proof is what counts here, and a person's token is none.
+            let reply = form(&stage.test.routers.public, operation.path, None, &[("token", "t")]).await;
+            column.insert(format!("{} {}", operation.path, operation.method.to_uppercase()), cell(&reply));
+            reply.expect_oauth(401, "invalid_client");
+            continue;
+        }
         let reply = stage.attempt(operation.method, operation.path, stage.body(name)).await;
         assert!(reply.status.as_u16() < 500, "{who} {name}: {}", reply.text);
         if who == "anonymous" && operation.needs_token() {

@@ -11,6 +11,7 @@ use bailiwick::{
     },
     base::{Clock, Entropy, Limit, ManualClock, MasterKey, OsEntropy, TenantId},
     bus::{Bus, IdentityNews},
+    clients::{ClientParts, ClientService},
     config::{
         ApiKeysConfig, LimitsConfig, MailConfig, PasswordsConfig, RegistrationConfig, SessionsConfig,
         TokensConfig,
@@ -95,6 +96,15 @@ impl World {
         let sessions = Arc::new(SessionService::new(parts, &master));
         let passwords = tiny_passwords();
         let pool = Arc::new(Passwords::start(&passwords, Arc::clone(&entropy)).unwrap());
+        let clients = Arc::new(ClientService::new(ClientParts {
+            db: db.clone(),
+            roles: roles.clone(),
+            news: Arc::clone(&news),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            audiences: vec!["https://id.example".to_owned(), "https://id.example/v1/oauth/token".to_owned()],
+            leeway: std::time::Duration::from_secs(5),
+        }));
         let parts = AuthnParts {
             db: db.clone(),
             kv: kv.clone(),
@@ -124,6 +134,7 @@ impl World {
             metrics: Arc::default(),
             registration,
             limits: no_limits(),
+            clients,
             clock,
             entropy,
         };

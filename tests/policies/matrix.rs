@@ -11,7 +11,7 @@ use crate::{
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policies/system_matrix.txt");
-const ACTORS: [&str; 9] = [
+const ACTORS: [&str; 10] = [
     "anonymous",
     "user",
     "manager",
@@ -21,10 +21,11 @@ const ACTORS: [&str; 9] = [
     "disabled",
     "user_key",
     "tenant_key",
+    "service",
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 65] = [
+const ROWS: [(&str, &[&str]); 77] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -93,6 +94,18 @@ const ROWS: [(&str, &[&str]); 65] = [
         "revokeRole",
         &["Tenant::\"t\"", "Tenant::\"other\"", "Role::\"admin\"", "Role::\"super_admin\"", "Role::\"heir\""],
     ),
+    ("listOAuthClients", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("createOAuthClient", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readOAuthClient", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("updateOAuthClient", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("rotateOAuthClientSecret", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("deleteOAuthClient", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("issueToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("refreshToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("introspectToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("revokeToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("exchangeToken", &["User::\"other\""]),
+    ("grantScope", &["Scope::\"decisions\""]),
     ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("rotateSigningKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("revokeSigningKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
@@ -104,6 +117,7 @@ fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
         "anonymous" => "Anonymous::\"anonymous\"",
         "user_key" => "ApiKey::\"own\"",
         "tenant_key" => "ApiKey::\"tenant_key\"",
+        "service" => "Service::\"service\"",
         _ => "User::\"self\"",
     };
     let context = json!({"bailiwick": {"now": "2026-01-01T00:00:00Z"}});
@@ -131,9 +145,13 @@ fn cell(system: &Snapshot, actor: &str, action: &str, resource: &str) -> char {
         key
     };
     let heir = json!({"uid": {"type": "Role", "id": "heir"}, "attrs": {}, "parents": [{"type": "Role", "id": "super_admin"}]});
-    let keys = [key("own", Some("self")), key("other", Some("other")), key("tenant_key", None)];
-    let [own, other, tenants] = keys;
-    let entities = raw(&json!([user("self", role), user("other", "user"), heir, own, other, tenants]));
+    let service = json!({"uid": {"type": "Service", "id": "service"},
+        "attrs": {"name": "s", "scopes": [], "tenant": {"type": "Tenant", "id": "t"}},
+        "parents": [{"type": "Tenant", "id": "t"}]});
+    let keys = [service, key("own", Some("self")), key("other", Some("other")), key("tenant_key", None)];
+    let [service, own, other, tenants] = keys;
+    let entities =
+        raw(&json!([user("self", role), user("other", "user"), heir, service, own, other, tenants]));
     let layers = Layers { inline: Some(&entities), ..Layers::default() };
     let slice = EntitySlice::new(system, layers).unwrap();
     let verdict = decide(system, &query, &slice);

@@ -18,6 +18,8 @@ const DOMAINS: &[&str] = &[
     "tokens",
     "sessions",
     "api_keys",
+    "clients",
+    "oauth",
     "service_auth",
     "integrations",
     "events",
@@ -48,13 +50,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mail", &[]),
     // `roles` because a key has no role that its owner has not.
     ("api_keys", &["roles"]),
+    ("clients", &["jws", "roles", "tokens"]),
     ("sessions", &["tokens"]),
     ("service_auth", &["tokens"]),
     ("integrations", &[]),
     // `roles` for the role that the first administrator is given.
-    ("authn", &["users", "roles", "sessions", "tokens", "mail", "api_keys", "service_auth"]),
+    ("authn", &["users", "roles", "sessions", "tokens", "mail", "api_keys", "clients", "service_auth"]),
     // Identity as entities: who someone is comes from these, what they may do from `policy`.
-    ("authorize", &["policy", "entities", "users", "roles", "api_keys", "sessions", "tokens", "authn"]),
+    (
+        "authorize",
+        &["policy", "entities", "users", "roles", "api_keys", "clients", "sessions", "tokens", "authn"],
+    ),
+    // The grants: who asks, who is asked about, and whether the policies permit it.
+    ("oauth", &["policy", "authorize", "roles", "clients", "sessions", "tokens", "authn"]),
     ("gateway", &["authorize", "authn", "policy"]),
     // Translation. `app` is the state that handlers read.
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),
@@ -64,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app",
+            "clients",
             "base",
             "config",
             "telemetry",

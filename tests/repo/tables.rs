@@ -23,6 +23,9 @@ const OWNERS: &[(&str, &str)] = &[
     ("entities", "entities/store.rs"),
     ("entity_revisions", "entities/store.rs"),
     ("entity_changes", "entities/store.rs"),
+    ("oauth_clients", "clients/store.rs"),
+    ("revoked_tokens", "clients/store.rs"),
+    ("spent_assertions", "clients/store.rs"),
     ("audit_log", "audit/store.rs"),
     ("setup_token", "authn/store.rs"),
     ("login_failures", "authn/store.rs"),
@@ -36,6 +39,7 @@ const OWNERS: &[(&str, &str)] = &[
 /// Who else may name a table, and why.
 const GUESTS: &[(&str, &str, &str)] = &[
     ("api_keys/store.rs", "users", "one join answers whether a key and its owner still stand"),
+    ("clients/store.rs", "tenants", "one join answers whether a client and its tenant still stand"),
     ("api_keys/store.rs", "tenants", "the same join asks for the tenant"),
     ("roles/store.rs", "users", "the last active super_admin is found by one statement"),
     ("sessions/store.rs", "users", "one join answers whether a session and its user's epoch still stand"),

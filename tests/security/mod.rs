@@ -1,6 +1,7 @@
 //! The threats of the threat model, each with the test that proves its defence, named after its row.
 
 mod histories;
+mod t05_token_kinds;
 mod t09_enumeration;
 mod t10_hash_storm;
 mod t17_cross_site;
@@ -16,6 +17,9 @@ mod t44_lockout;
 mod t46_origins;
 mod t47_key_rotation;
 mod t48_stolen_database;
+mod t53_issuance;
 mod t54_stuffing;
 mod t55_device_theft;
+mod t56_widening;
+mod t57_client_secrets;
 mod t58_step_up;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::Engine;
 use serde_json::{Value, json};
 use ureq::{
     Agent,
@@ -121,6 +122,19 @@ impl Client {
     #[track_caller]
     pub(crate) fn post_as(&self, token: &str, path: &str, body: &Value) -> Reply {
         self.send("POST", path, Some(token), Some(body))
+    }
+
+    /// Sends a form as a client of OAuth 2.0: its id and its secret.
+    #[track_caller]
+    pub(crate) fn form(&self, path: &str, (id, secret): (&str, &str), body: &str) -> Reply {
+        let proof = base64::prelude::BASE64_STANDARD.encode(format!("{id}:{secret}"));
+        let request = Request::post(format!("{}{path}", self.url))
+            .header("authorization", format!("Basic {proof}"))
+            .header("content-type", "application/x-www-form-urlencoded");
+        let mut response = self.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), text, body }
     }
 
     /// Signs a new user up and in.

@@ -26,6 +26,7 @@ mod crash;
 mod docs_page;
 mod keys;
 mod nodes;
+mod oauth;
 mod outages;
 mod slow_clients;
 mod start;

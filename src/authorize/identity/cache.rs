@@ -14,6 +14,7 @@ use crate::{
     authorize::AuthorizeError,
     base::{Clock, Digest32, TenantId, UserId},
     bus::{IdentityNews, Subject},
+    clients::ClientService,
     policy::{Entity, EntityUid, Snapshot},
     roles::RoleService,
     tenants::TenantService,
@@ -81,7 +82,7 @@ impl IdentityCache {
     /// Nothing was read yet. Copies live by `clock` and `news`.
     #[must_use]
     pub fn new(
-        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>),
+        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>, Arc<ClientService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -146,6 +147,13 @@ impl IdentityCache {
                 (
                     records::of_key(key.fact.as_ref(), owner, (&roles.fact, known_tenant), types),
                     key.age.with(roles.age),
+                )
+            }
+            Subject::Client(id) => {
+                let client = self.facts.client(tenant, id).await?;
+                (
+                    records::of_service(client.fact.as_ref(), (&roles.fact, known_tenant), types),
+                    client.age.with(roles.age),
                 )
             }
         };

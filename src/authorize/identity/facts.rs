@@ -1,4 +1,4 @@
-//! What SQL says of a user, of an API key, and of the roles of a tenant; in memory for seconds.
+//! What SQL says of a user, of an API key, of a client, and of the roles of a tenant; in memory for seconds.
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
@@ -6,8 +6,9 @@ use quick_cache::sync::Cache;
 
 use crate::{
     api_keys::{ApiKey, ApiKeyService},
-    base::{ApiKeyId, Clock, Millis, TenantId, UserId},
+    base::{ApiKeyId, ClientId, Clock, Millis, TenantId, UserId},
     bus::{IdentityNews, Stamp, Subject},
+    clients::{Client, ClientService},
     roles::{Hierarchy, RoleService},
     storage::StorageError,
     tenants::{Tenant, TenantService},
@@ -55,23 +56,24 @@ pub(super) struct Held<T> {
 /// The facts of this node.
 #[derive(Debug)]
 pub(super) struct Facts {
-    from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>),
+    from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>, Arc<ClientService>),
     news: Arc<IdentityNews>,
     clock: Arc<dyn Clock>,
     users: Cache<(TenantId, UserId), Arc<Held<UserFacts>>>,
     keys: Cache<(TenantId, ApiKeyId), Arc<Held<Option<ApiKey>>>>,
+    clients: Cache<(TenantId, ClientId), Arc<Held<Option<Client>>>>,
     roles: Cache<TenantId, Arc<Held<Hierarchy>>>,
 }
 
 impl Facts {
     /// Nothing was read yet.
     pub(super) fn new(
-        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>),
+        from: (UserService, RoleService, Arc<ApiKeyService>, Arc<TenantService>, Arc<ClientService>),
         news: Arc<IdentityNews>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (users, keys, roles) = (Cache::new(MAX_USERS), Cache::new(MAX_USERS), Cache::new(MAX_TENANTS));
-        Self { from, news, clock, users, keys, roles }
+        let (users, keys, clients) = (Cache::new(MAX_USERS), Cache::new(MAX_USERS), Cache::new(MAX_USERS));
+        Self { from, news, clock, users, keys, clients, roles: Cache::new(MAX_TENANTS) }
     }
 
     /// Whether what is so old still counts.
@@ -108,7 +110,7 @@ impl Facts {
         tenant: TenantId,
         id: ApiKeyId,
     ) -> Result<Arc<Held<Option<ApiKey>>>, StorageError> {
-        let (_, _, keys, _) = &self.from;
+        let (_, _, keys, ..) = &self.from;
         self.held(&self.keys, &(tenant, id), (tenant, Subject::Key(id)), keys.get(tenant, id)).await
     }
 
@@ -116,8 +118,21 @@ impl Facts {
     ///
     /// Errors: as [`Facts::user`].
     pub(super) async fn tenant(&self, tenant: TenantId) -> Result<Option<Arc<Tenant>>, StorageError> {
-        let (.., tenants) = &self.from;
+        let (_, _, _, tenants, _) = &self.from;
         tenants.get(tenant).await
+    }
+
+    /// What is known of a client; `None` when the tenant has no such client, or it may do nothing.
+    ///
+    /// Errors: as [`Facts::user`].
+    pub(super) async fn client(
+        &self,
+        tenant: TenantId,
+        id: ClientId,
+    ) -> Result<Arc<Held<Option<Client>>>, StorageError> {
+        let (.., clients) = &self.from;
+        self.held(&self.clients, &(tenant, id), (tenant, Subject::Client(id)), clients.active(tenant, id))
+            .await
     }
 
     /// The roles of a tenant.

@@ -1,9 +1,9 @@
-//! Which users, API keys and roles a question speaks of.
+//! Which users, API keys, services and roles a question speaks of.
 
 use serde_json::Value;
 
 use crate::{
-    base::{ApiKeyId, UserId},
+    base::{ApiKeyId, ClientId, UserId},
     bus::Subject,
     policy::IdentityTypes,
 };
@@ -59,6 +59,9 @@ impl Named {
             if types.api_key.as_deref() == Some(kind) {
                 named.add(id.parse().ok().map(Subject::Key));
             }
+            if types.service.as_deref() == Some(kind) {
+                named.add(id.parse().ok().map(Subject::Client));
+            }
             named.roles |= types.role.as_deref() == Some(kind);
         }
         named
@@ -71,6 +74,9 @@ impl Named {
         }
         if types.api_key.is_some() {
             self.add_found(text, ApiKeyId::PREFIX, |id| id.parse().ok().map(Subject::Key));
+        }
+        if types.service.is_some() {
+            self.add_found(text, ClientId::PREFIX, |id| id.parse().ok().map(Subject::Client));
         }
         self.roles |= types.role.as_deref().is_some_and(|role| text.contains(role));
     }
@@ -138,6 +144,7 @@ mod tests {
             Subject::Tenant => "tenant".to_owned(),
             Subject::User(user) => user.to_string(),
             Subject::Key(key) => key.to_string(),
+            Subject::Client(client) => client.to_string(),
         };
         (named.users.iter().map(text).collect(), named.roles)
     }

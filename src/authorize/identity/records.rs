@@ -7,6 +7,7 @@ use super::facts::UserFacts;
 use crate::{
     api_keys::ApiKey,
     base::TenantId,
+    clients::Client,
     policy::{EntityRecord, EntityUid, IdentityTypes, entity_uid},
     roles::{Hierarchy, Role},
     tenants::{Tenant, TenantStatus},
@@ -48,6 +49,31 @@ pub(super) fn of_key(
     records.extend(key_record(key_type, key, &granted, types));
     records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
     records.extend(tenant_record(key.tenant_id, tenant, types));
+    records
+}
+
+/// A client as a service, its roles and its tenant. Nothing for one that the tenant has not.
+pub(super) fn of_service(
+    client: Option<&Client>,
+    (roles, tenant): (&Hierarchy, Option<&Tenant>),
+    types: &IdentityTypes,
+) -> Vec<EntityRecord> {
+    let (Some(client), Some(kind)) = (client, &types.service) else { return Vec::new() };
+    let granted = roles.closure(&client.roles);
+    let mut attrs = Map::new();
+    attrs.insert("name".to_owned(), json!(client.name));
+    attrs.insert("scopes".to_owned(), json!(client.scopes));
+    let home = types.tenant.as_deref().and_then(|kind| uid(kind, &client.tenant_id.to_string()));
+    if let Some(kind) = &types.tenant {
+        let reference = json!({"__entity": {"type": kind, "id": client.tenant_id.to_string()}});
+        attrs.insert("tenant".to_owned(), reference);
+    }
+    let parents = granted.iter().filter_map(|role| uid(types.role.as_deref()?, &role.name)).chain(home);
+    let parents = parents.collect();
+    let service = uid(kind, &client.id.to_string()).map(|uid| EntityRecord { uid, attrs, parents });
+    let mut records: Vec<EntityRecord> = service.into_iter().collect();
+    records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
+    records.extend(tenant_record(client.tenant_id, tenant, types));
     records
 }
 

@@ -138,6 +138,13 @@ async fn read(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Code::UnsupportedMediaType));
     }
+    read_bytes(request, app, limit).await
+}
+
+/// The bytes of a body, under a limit and the deadline.
+///
+/// Errors: `payload_too_large`, `request_timeout`, `malformed_json` when the connection broke.
+pub(super) async fn read_bytes(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
     let deadline = Duration::from_secs(app.config.server.body_timeout_secs);
     tokio::time::timeout(deadline, collect(request.into_body(), limit))
         .await

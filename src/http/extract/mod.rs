@@ -6,6 +6,7 @@
 mod client;
 mod credential;
 mod delivery;
+mod form;
 mod json;
 mod path;
 mod permit;
@@ -14,6 +15,7 @@ mod query;
 pub(super) use client::is_trusted;
 pub use client::{Client, RequestTag};
 pub use delivery::{Delivery, Mode, ModeQuery};
+pub use form::Form;
 pub use json::{BundleJson, Json, LargeBody, LargeJson, Written, field, problem_of};
 pub use path::Path;
 pub use permit::{Authenticated, OpenPermit, Permit, UserPermit};

@@ -12,6 +12,7 @@ use super::{
     path::parameter,
 };
 use crate::{
+    api_keys::Scopes,
     audit::Actor,
     authn::{Caller, UserCaller},
     authorize::{EntityRef, Guarded, Permission},
@@ -95,8 +96,13 @@ impl<A: Action> Permit<A> {
 
     /// Asks the engine whether the caller may do `A` to this `resource` too.
     pub async fn also(&self, app: &AppState, resource: EntityRef) -> Result<()> {
+        self.may::<A>(app, resource).await
+    }
+
+    /// Asks the engine whether the caller may do something else, which this comes down to.
+    pub async fn may<B: Action>(&self, app: &AppState, resource: EntityRef) -> Result<()> {
         let server = self.client.server_context(self.caller.user().map(|user| &**user), app.clock.now());
-        ask::<A>(app, &self.caller, &server, (&resource.type_name, &resource.id)).await
+        ask::<B>(app, &self.caller, &server, (&resource.type_name, &resource.id)).await
     }
 }
 
@@ -125,7 +131,10 @@ impl FromRequestParts<AppState> for Authenticated {
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
-        let server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
+        let mut server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
+        if let Caller::Service(service) = &caller {
+            server.client_id = Some(service.name.clone());
+        }
         Ok(Self { caller, client, server })
     }
 }
@@ -247,11 +256,14 @@ async fn ask<A: Action>(
     server: &ServerContext,
     resource: (&str, &str),
 ) -> Result<()> {
-    // What a key may be used for at most comes before what it may do.
-    if let Caller::Key(key) = caller
-        && !key.scopes.allow(A::NAME)
-    {
-        let said = format!("the scopes of the API key do not hold `{}`", A::NAME);
+    // What a key or a token may be used for at most comes before what its holder may do.
+    let is_in_scope = match caller {
+        Caller::Key(key) => key.scopes.allow(A::NAME),
+        Caller::Service(service) => Scopes::read(&service.claims.scope).allow(A::NAME),
+        Caller::Anonymous | Caller::User(_) => true,
+    };
+    if !is_in_scope {
+        let said = format!("the scopes of the credential do not hold `{}`", A::NAME);
         return Err(Problem::new(Code::InsufficientPermissions).detail(said));
     }
     let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };

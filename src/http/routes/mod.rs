@@ -12,6 +12,7 @@ mod health;
 mod keys;
 mod metrics;
 mod oauth;
+mod oauth_clients;
 mod policy_stores;
 mod roles;
 mod routers;

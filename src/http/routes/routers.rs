@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     accounts, api_keys, auth, authorize, client, devices, docs, entities, health, keys, metrics, oauth,
-    policy_stores, roles, sessions, setup, tenants, users,
+    oauth_clients, policy_stores, roles, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -32,6 +32,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(setup::router())
         .merge(keys::router())
         .merge(oauth::router())
+        .merge(oauth_clients::router())
 }
 
 /// For operators and orchestrators.

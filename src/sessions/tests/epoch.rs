@@ -27,6 +27,7 @@ fn claims() -> AccessClaims {
         ep: 3,
         scope: String::new(),
         roles: None,
+        act: None,
     }
 }
 

@@ -61,7 +61,7 @@ impl Fixture {
     }
 
     fn verify_at(&self, token: &str, now: Millis) -> Result<AccessClaims, Refusal> {
-        verify::<Access>(token, &self.settings, now, |kid| self.ring.get(kid))
+        verify::<Access>(token, &self.settings, Some(&self.settings.audience), now, |kid| self.ring.get(kid))
     }
 
     fn verify(&self, token: &str) -> Result<AccessClaims, Refusal> {
@@ -151,10 +151,11 @@ fn t01_no_spelling_of_none_passes() {
         let signed = fixture.signed(&header, &fixture.claims.to_string());
         let bare = signed.rsplit_once('.').unwrap().0;
         for token in [signed.clone(), format!("{bare}."), format!("{bare}.AAAA")] {
-            let answer = verify::<Access>(&token, &fixture.settings, NOW, |kid| {
-                touched.set(touched.get() + 1);
-                fixture.ring.get(kid)
-            });
+            let answer =
+                verify::<Access>(&token, &fixture.settings, Some(&fixture.settings.audience), NOW, |kid| {
+                    touched.set(touched.get() + 1);
+                    fixture.ring.get(kid)
+                });
             assert_eq!(answer.unwrap_err(), Refusal::Invalid("alg"), "{alg}");
         }
     }

@@ -1,4 +1,4 @@
-//! Tag `oauth`: what clients of OAuth 2.0 find here.
+//! What clients of OAuth 2.0 find here.
 
 use axum::{
     http::header::CACHE_CONTROL,
@@ -8,11 +8,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::http::{
-    actions::{Action, ReadPublicDocument},
-    extract::{Json, OpenPermit},
-    problem::Result,
-    state::AppState,
+use crate::{
+    clients::{AuthMethod, Grant},
+    http::{
+        actions::{Action, ReadPublicDocument},
+        extract::{Json, OpenPermit},
+        problem::Result,
+        state::AppState,
+    },
+    tokens::Algorithm,
 };
 
 /// Operations of this tag.
@@ -31,6 +35,25 @@ pub(super) struct Metadata {
     /// Where the keys are that verify them.
     #[schema(example = "https://id.example.com/.well-known/jwks.json")]
     pub jwks_uri: String,
+    /// Where tokens are asked for.
+    #[schema(example = "https://id.example.com/v1/oauth/token")]
+    pub token_endpoint: String,
+    /// Where is told about tokens (RFC 7662).
+    #[schema(example = "https://id.example.com/v1/oauth/introspect")]
+    pub introspection_endpoint: String,
+    /// Where tokens are revoked (RFC 7009).
+    #[schema(example = "https://id.example.com/v1/oauth/revoke")]
+    pub revocation_endpoint: String,
+    /// What tokens can be asked for by.
+    pub grant_types_supported: Vec<&'static str>,
+    /// How clients prove who they are.
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// What their assertions may be signed with.
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    /// The same where is told about tokens.
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// The same where tokens are revoked.
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Empty: there is no authorization endpoint.
     pub response_types_supported: Vec<&'static str>,
     /// This description for people.
@@ -40,9 +63,19 @@ pub(super) struct Metadata {
 
 fn metadata(app: &AppState) -> Response {
     let base = app.config.public_url();
+    let methods =
+        || [AuthMethod::ClientSecretBasic, AuthMethod::PrivateKeyJwt].map(AuthMethod::as_str).to_vec();
     let body = Metadata {
         issuer: app.tokens.settings().issuer.clone(),
         jwks_uri: format!("{base}/.well-known/jwks.json"),
+        token_endpoint: format!("{base}/v1/oauth/token"),
+        introspection_endpoint: format!("{base}/v1/oauth/introspect"),
+        revocation_endpoint: format!("{base}/v1/oauth/revoke"),
+        grant_types_supported: Grant::ALL.map(Grant::as_str).to_vec(),
+        token_endpoint_auth_methods_supported: methods(),
+        token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL.map(Algorithm::name).to_vec(),
+        introspection_endpoint_auth_methods_supported: methods(),
+        revocation_endpoint_auth_methods_supported: methods(),
         response_types_supported: Vec::new(),
         service_documentation: app.config.docs.enabled.then(|| format!("{base}/docs")),
     };
