@@ -11,7 +11,7 @@ use bailiwick::{
 };
 use serde_json::Value;
 
-use crate::source::{none, read};
+use crate::source::{none, read, sources};
 
 /// Actions of operations that need no token (`Action::"open"` in the system store).
 const OPEN: &[&str] = &[
@@ -177,4 +177,32 @@ fn compare_table(name: &str, wanted: &str, variable: &str) {
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what to write")]
 fn updates(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// Two types of one name would be one schema in the document: that of the type which happens to come last.
+#[test]
+fn schemas_have_names_of_their_own() {
+    let mut names = BTreeSet::new();
+    let mut problems = Vec::new();
+    for source in sources() {
+        let mut lines = source.text.lines();
+        while let Some(line) = lines.next() {
+            if !(line.trim_start().starts_with("#[derive(") && line.contains("ToSchema")) {
+                continue;
+            }
+            let declared = lines.by_ref().find_map(|line| {
+                let words: Vec<&str> =
+                    line.split(|char: char| !(char.is_alphanumeric() || char == '_')).collect();
+                let at = words.iter().position(|word| ["struct", "enum"].contains(word))?;
+                words.get(at + 1).map(|name| (*name).to_owned())
+            });
+            let name = declared.unwrap_or_default();
+            if !names.insert(name.clone()) {
+                problems
+                    .push(format!("src/{}: another type of the document is called `{name}`", source.path));
+            }
+        }
+    }
+    assert!(names.len() > 50, "the sources are not read");
+    none(&problems);
 }

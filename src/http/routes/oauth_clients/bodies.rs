@@ -23,7 +23,7 @@ const MAX_LISTED: usize = 50;
 /// A client to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ClientRequest {
+pub(super) struct OAuthClientRequest {
     /// What people call it.
     #[schema(example = "Photo gateway", max_length = 100)]
     pub name: String,
@@ -158,7 +158,7 @@ impl From<Made> for ClientBody {
     }
 }
 
-impl ClientRequest {
+impl OAuthClientRequest {
     pub(super) fn read(self) -> Result<NewClient> {
         let wants_keys = self.auth_method.unwrap_or(if self.jwks.is_some() {
             AuthMethod::PrivateKeyJwt

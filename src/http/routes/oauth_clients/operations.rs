@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::bodies::{ClientBody, ClientPage, ClientPatch, ClientRequest, SecretRequest, client_sample};
+use super::bodies::{ClientBody, ClientPage, ClientPatch, OAuthClientRequest, SecretRequest, client_sample};
 use crate::{
     authorize::EntityRef,
     base::{ClientId, Cursor},
@@ -71,7 +71,7 @@ async fn list_oauth_clients(
 /// A client without keys of its own gets a secret, which is shown in this answer and never again.
 #[utoipa::path(
     post, path = "/v1/admin/oauth-clients", tag = "oauth-clients",
-    request_body(content = ClientRequest, example = json!({"name": "Photo gateway", "audiences": ["https://photos.example.com"]})),
+    request_body(content = OAuthClientRequest, example = json!({"name": "Photo gateway", "audiences": ["https://photos.example.com"]})),
     responses((status = CREATED, body = ClientBody, example = json!(client_sample(true)))),
     security(("bearer" = [])),
     extensions(
@@ -82,7 +82,7 @@ async fn list_oauth_clients(
 async fn create_oauth_client(
     app: AppState,
     permit: Permit<CreateOAuthClient>,
-    Json(body): Json<ClientRequest>,
+    Json(body): Json<OAuthClientRequest>,
 ) -> Result<(StatusCode, Json<ClientBody>)> {
     let new = body.read()?;
     may_grant(&app, &permit, Some(&new.roles)).await?;
