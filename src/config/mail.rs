@@ -23,7 +23,7 @@ section! {
     struct MailConfig in "mail" {
         /// Host name of the SMTP server; absent: nothing is sent.
         smtp_host: Option<String> = None,
-        /// Its port.
+        /// The port of `smtp_host`.
         smtp_port: u32 = 587,
         /// How the connection is protected.
         smtp_tls: MailTls = MailTls::Starttls,

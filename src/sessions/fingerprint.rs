@@ -5,7 +5,7 @@
 //! The address is no part of it: it changes with every network. Only tags are kept, and nobody can read them back.
 
 use super::ClientInfo;
-use crate::base::{MacKey, constant_time_eq};
+use crate::base::MacKey;
 
 /// Bytes of a tag that are kept.
 const TAG_BYTES: usize = 16;
@@ -65,17 +65,25 @@ impl Fingerprint {
         };
         Self { agent: tag(b"agent", &agent(client)), platform: tag(b"platform", &platform(client)) }
     }
+}
 
-    /// What differs from what was kept; the platform outweighs the agent. What was never kept does not differ.
-    pub(super) fn differs_from(&self, agent: Option<&[u8]>, platform: Option<&[u8]>) -> Option<Difference> {
-        let differs = |kept: Option<&[u8]>, now: &[u8]| kept.is_some_and(|kept| !constant_time_eq(kept, now));
-        if differs(platform, &self.platform) {
-            Some(Difference::Platform)
-        } else if differs(agent, &self.agent) {
-            Some(Difference::Agent)
-        } else {
-            None
-        }
+/// What of a client differs from the tags that were kept, under this key or the one before it; the platform outweighs
+/// the agent. What was never kept does not differ.
+pub(super) fn difference(
+    client: &ClientInfo,
+    key: &MacKey,
+    kept_agent: Option<&[u8]>,
+    kept_platform: Option<&[u8]>,
+) -> Option<Difference> {
+    let differs = |part: &[u8], text: &str, kept: Option<&[u8]>| {
+        kept.is_some_and(|kept| !key.verify(&[part, text.as_bytes()], kept))
+    };
+    if differs(b"platform", &platform(client), kept_platform) {
+        Some(Difference::Platform)
+    } else if differs(b"agent", &agent(client), kept_agent) {
+        Some(Difference::Agent)
+    } else {
+        None
     }
 }
 
@@ -129,16 +137,15 @@ mod tests {
             );
         }
         let key = MacKey::new([7; 32]);
-        let of = |text: &str| Fingerprint::of(&client(text), &key);
-        let kept = of(CHROME);
-        let differs = |now: &Fingerprint| now.differs_from(Some(&kept.agent), Some(&kept.platform));
-        assert_eq!(differs(&of(&CHROME.replace("130.0", "131.0"))), None);
-        assert_eq!(differs(&of(EDGE)), Some(Difference::Agent));
-        assert_eq!(differs(&of(ANDROID)), Some(Difference::Platform));
-        assert_eq!(of(ANDROID).differs_from(None, None), None);
+        let kept = Fingerprint::of(&client(CHROME), &key);
+        let differs = |now: &ClientInfo| difference(now, &key, Some(&kept.agent), Some(&kept.platform));
+        assert_eq!(differs(&client(&CHROME.replace("130.0", "131.0"))), None);
+        assert_eq!(differs(&client(EDGE)), Some(Difference::Agent));
+        assert_eq!(differs(&client(ANDROID)), Some(Difference::Platform));
+        assert_eq!(difference(&client(ANDROID), &key, None, None), None);
         let hinted = ClientInfo { platform_hint: Some("\"Windows\"".to_owned()), ..client(CHROME) };
-        assert_eq!(differs(&Fingerprint::of(&hinted, &key)), None, "a hint says the same in other words");
+        assert_eq!(differs(&hinted), None, "a hint says the same in other words");
         let brave = ClientInfo { brands: Some("\"Brave\";v=\"130\"".to_owned()), ..client(CHROME) };
-        assert_eq!(differs(&Fingerprint::of(&brave, &key)), Some(Difference::Agent));
+        assert_eq!(differs(&brave), Some(Difference::Agent));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     ClientInfo, Ended, Grant, LiveSession, SessionError, SessionService,
-    fingerprint::{Difference, Fingerprint},
+    fingerprint::{Difference, Fingerprint, difference},
     refresh::RefreshToken,
     store::{self, Rotation, SessionRow},
 };
@@ -153,8 +153,8 @@ impl SessionService {
         client: &ClientInfo,
         request_id: Option<&str>,
     ) -> Result<Option<Ended>, SessionError> {
-        let looks = Fingerprint::of(client, &self.looks_key);
-        let differs = looks.differs_from(row.agent_tag.as_deref(), row.platform_tag.as_deref());
+        let (agent, platform) = (row.agent_tag.as_deref(), row.platform_tag.as_deref());
+        let differs = difference(client, &self.looks_key, agent, platform);
         let (policy, what) = match differs {
             None => return Ok(None),
             Some(Difference::Agent) => (self.settings.on_other_agent, "agent"),
@@ -164,6 +164,7 @@ impl SessionService {
             FingerprintPolicy::Off => return Ok(None),
             FingerprintPolicy::StepUp => return Err(SessionError::StepUpRequired),
             FingerprintPolicy::Warn => {
+                let looks = Fingerprint::of(client, &self.looks_key);
                 store::keep_looks(tx, row.tenant_id, row.id, &looks).await?;
                 ("fingerprint_changed", None)
             }

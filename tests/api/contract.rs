@@ -35,9 +35,9 @@ impl Operation {
     /// Whether it refuses callers without a token.
     pub(crate) fn needs_token(&self) -> bool {
         let schemes = self.about.get("security").and_then(Value::as_array);
-        schemes.is_some_and(|schemes| {
-            schemes.iter().all(|scheme| scheme.as_object().is_some_and(|ways| !ways.is_empty()))
-        })
+        let is_open = |scheme: &Value| scheme.as_object().is_none_or(serde_json::Map::is_empty);
+        let takes_bearer = |scheme: &Value| scheme.get("bearer").is_some();
+        schemes.is_some_and(|schemes| schemes.iter().any(takes_bearer) && !schemes.iter().any(is_open))
     }
 
     /// Whether it wants a client of OAuth 2.0 to prove itself.

@@ -17,6 +17,9 @@ use crate::{
 /// Parameters that name nothing of a tenant: what they name belongs to the installation, or is a name and not an id.
 const OF_NO_TENANT: [&str; 7] = ["store", "number", "type", "id", "name", "kid", "tenant_id"];
 
+/// An Ed25519 public key (RFC 8037 §A.2).
+const KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
 /// The ids of tenant B's, by parameter, each with one of nothing.
 async fn ids_of(test: &TestApp, b: &Company) -> Vec<(&'static str, String, String)> {
     let absent = |prefix: &str| format!("{prefix}_019aa2c5b8f07d3c9f0b6f2f3c1d9e47");
@@ -25,12 +28,14 @@ async fn ids_of(test: &TestApp, b: &Company) -> Vec<(&'static str, String, Strin
     let binding = bindings["data"][0]["id"].as_str().unwrap().to_owned();
     let sessions = test.get("/v1/sessions", &b.owner.token).await.expect(200);
     let device = sessions["data"][0]["device_id"].as_str().unwrap().to_owned();
+    let client = test.post("/v1/admin/oauth-clients", &b.owner.token, json!({"name": "c"})).await.expect(201);
     vec![
         ("key_id", key, absent("key")),
         ("binding_id", binding, absent("rbd")),
         ("session_id", b.owner.session.clone(), absent("ses")),
         ("user_id", b.owner.id.clone(), absent("usr")),
         ("device_id", device, absent("dev")),
+        ("client_id", client["id"].as_str().unwrap().to_owned(), absent("cli")),
     ]
 }
 
@@ -80,7 +85,10 @@ both! {
                         } else {
                             format!("{}?{parameter}={id}", operation.path)
                         };
-                        let body = operation.body().map(|_| sample(&operation));
+                        let mut body = operation.body().map(|_| sample(&operation));
+                        if let Some(jwks) = body.as_mut().and_then(|body| body.get_mut("jwks")) {
+                            *jwks = json!({"keys": [{"kid": "k", "kty": "OKP", "crv": "Ed25519", "x": KEY}]});
+                        }
                         answers.push(told(&attempt(&test, by, operation.method, &path, body).await, id));
                     }
                     assert_eq!(answers[0], answers[1], "{} {} {parameter}", operation.method, operation.path);

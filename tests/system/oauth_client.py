@@ -12,6 +12,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc.jwk import ECKey
 
 base, algorithm, admin = sys.argv[1:4]
 about = requests.get(base + "/.well-known/openid-configuration", timeout=30).json()
@@ -66,7 +67,7 @@ signer = made({"name": "Signer", "auth_method": "private_key_jwt", "jwks": {"key
 pem = private.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 ).decode()
-session = OAuth2Session(signer["id"], pem, token_endpoint_auth_method="private_key_jwt")
+session = OAuth2Session(signer["id"], ECKey.import_key(pem), token_endpoint_auth_method="private_key_jwt")
 # An assertion is good for five minutes at most; the library makes it good for an hour.
 claims = {"exp": int(time.time()) + 60}
 session.register_client_auth_method(PrivateKeyJWT(about["token_endpoint"], claims=claims, alg="ES256"))

@@ -117,7 +117,9 @@ fn found_on(server: &Server, method: &str, path: &str) -> [bool; 3] {
         let reply = listener.send(method, path, None, None);
         assert!(reply.status < 500, "{method} {path} on {}: {}", listener.url, reply.text);
         if reply.status == 404 {
-            let from_router = reply.body["code"] == "not_found" || path.starts_with("/docs");
+            let from_router = reply.body["code"] == "not_found"
+                || path.starts_with("/docs")
+                || reply.body["error"] == "invalid_request" && path.starts_with("/v1/oauth/"); // RFC 6749 §5.2
             assert!(from_router, "{}", reply.text);
         }
         reply.status != 404

@@ -6,7 +6,7 @@ use axum::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
@@ -79,7 +79,7 @@ pub(super) struct DeviceRequest {
     pub token: Option<SecretString>,
     /// The public half of a key that it keeps: an Ed25519 or P-256 JWK.
     #[schema(value_type = Option<Object>, example = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}))]
-    pub public_key: Option<Value>,
+    pub public_key: Option<Map<String, Value>>,
 }
 
 /// A pair of tokens.

@@ -114,7 +114,7 @@ async fn create_login(
     let device = body.device.unwrap_or_default();
     let mut client = permit.client.info((device.name, device.platform));
     if let Some(jwk) = device.public_key {
-        client.device_key = Some(field("/device/public_key", &jwk.to_string())?);
+        client.device_key = Some(field("/device/public_key", &serde_json::Value::Object(jwk).to_string())?);
     }
     let login = Login {
         identifier: body.identifier,

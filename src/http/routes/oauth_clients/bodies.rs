@@ -56,16 +56,21 @@ pub(super) struct ClientPatch {
     #[schema(example = "Photo gateway", max_length = 100)]
     pub name: Option<String>,
     /// Its public keys, for a client that has some.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, example = json!({"keys": [
+        {"kid": "one", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    ]}))]
     pub jwks: Option<Value>,
     /// What it may get tokens by.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["client_credentials"]))]
     pub grants: Option<Vec<Grant>>,
     /// The scopes that it may ask for.
+    #[schema(example = json!(["decisions"]))]
     pub scopes: Option<Vec<String>>,
     /// Whom its tokens may be for, besides this server.
+    #[schema(example = json!(["https://photos.example.com"]))]
     pub audiences: Option<Vec<String>>,
     /// Its roles.
+    #[schema(example = json!([]))]
     pub roles: Option<Vec<String>>,
     /// `active` or `disabled`.
     #[schema(value_type = Option<String>, example = "disabled")]
