@@ -27,6 +27,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("revoked_tokens", "clients/store.rs"),
     ("spent_assertions", "clients/store.rs"),
     ("audit_log", "audit/store.rs"),
+    ("outbox", "events/store.rs"),
+    ("inbox", "events/store.rs"),
     ("setup_token", "authn/store.rs"),
     ("login_failures", "authn/store.rs"),
     ("links", "authn/store.rs"),
@@ -82,11 +84,14 @@ fn sql_is_read_for_its_tables() {
 fn migrations_have_the_same_names() {
     let names = names_in("migrations/sqlite");
     assert_eq!(names, names_in("migrations/postgres"));
-    for (number, name) in (1..).zip(&names) {
+    let mut numbers = BTreeSet::new();
+    for name in &names {
+        let number = name.strip_suffix(".sql").and_then(|name| name.split_once('_')).map(|(number, _)| number);
         assert!(
-            name.starts_with(&format!("{number:04}_")) && name.strip_suffix(".sql").is_some(),
-            "`{name}` is not number {number}"
+            number.is_some_and(|number| number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit())),
+            "`{name}` has no number of four digits"
         );
+        assert!(numbers.insert(number), "another migration has the number of `{name}`");
     }
 }
 
