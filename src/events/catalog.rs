@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn actions_and_names_are_one_to_one() {
-        let actions: BTreeSet<_> = CATALOG.iter().map(|kind| kind.action).chain(UNTOLD.iter().copied()).collect();
+        let actions: BTreeSet<_> =
+            CATALOG.iter().map(|kind| kind.action).chain(UNTOLD.iter().copied()).collect();
         let names: BTreeSet<_> = CATALOG.iter().map(|kind| kind.name).collect();
         assert_eq!((actions.len(), names.len()), (CATALOG.len() + UNTOLD.len(), CATALOG.len()));
         assert!(names.iter().all(|name| name.starts_with("bwk.") && name.ends_with(".v1")));

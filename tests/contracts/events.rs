@@ -19,7 +19,7 @@ use bailiwick::{
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use crate::{both, support::{Backend, TestDb}};
+use crate::{both, support::TestDb};
 
 const TENANT: TenantId = TenantId::DEFAULT;
 const START: Millis = Millis(1_795_428_000_000);
@@ -61,7 +61,8 @@ impl Consumer for Noting {
 
     fn handle<'a>(&'a self, tx: &'a mut Tx, event: &'a Event) -> BoxFuture<'a, Result<(), HandleError>> {
         Box::pin(async move {
-            let entry = Actor::named(self.name).does(event.tenant_id, "role_created", &event.subject, json!({}));
+            let entry =
+                Actor::named(self.name).does(event.tenant_id, "role_created", &event.subject, json!({}));
             audit::record(tx, event.at, &self.entropy, entry).await.map_err(HandleError::of)?;
             if self.refuses.load(Ordering::SeqCst) && event.subject == "ann" {
                 return Err(HandleError::of(StorageError::from(sqlx::Error::RowNotFound)));
@@ -76,7 +77,8 @@ impl Consumer for Noting {
 /// Grants a role as far as the log knows; `false` undoes it.
 async fn grant(db: &Db, entropy: &SeededEntropy, who: &str, role: &str, commit: bool) {
     let done = write_tx!(db, "test.events", |tx| -> Result<(), AuditError> {
-        let entry = ACTOR.does(TENANT, "role_granted", who, json!({ "role": role, "email": "a@example.com" }));
+        let entry =
+            ACTOR.does(TENANT, "role_granted", who, json!({ "role": role, "email": "a@example.com" }));
         audit::record(tx, START, entropy, entry).await?;
         if commit { Ok(()) } else { Err(StorageError::from(sqlx::Error::RowNotFound).into()) }
     });

@@ -8,7 +8,8 @@ use crate::source::{line_of, none, sources};
 
 #[test]
 fn every_recorded_action_is_an_event_or_said_to_be_none() {
-    let known: BTreeSet<&str> = CATALOG.iter().map(|kind| kind.action).chain(UNTOLD.iter().copied()).collect();
+    let known: BTreeSet<&str> =
+        CATALOG.iter().map(|kind| kind.action).chain(UNTOLD.iter().copied()).collect();
     let (mut problems, mut recorded, mut calls) = (Vec::new(), BTreeSet::new(), 0);
     for source in sources().iter().filter(|source| source.module() != "events") {
         let code = source.code();
@@ -19,7 +20,8 @@ fn every_recorded_action_is_an_event_or_said_to_be_none() {
             let action = action.trim_end_matches('"');
             if !known.contains(action) {
                 let line = line_of(&code, at);
-                problems.push(format!("src/{}:{line}: `{action}` is neither an event nor untold", source.path));
+                problems
+                    .push(format!("src/{}:{line}: `{action}` is neither an event nor untold", source.path));
             }
         }
         recorded.extend(source.literals().into_iter().map(|(_, literal)| literal));

@@ -86,9 +86,11 @@ fn migrations_have_the_same_names() {
     assert_eq!(names, names_in("migrations/postgres"));
     let mut numbers = BTreeSet::new();
     for name in &names {
-        let number = name.strip_suffix(".sql").and_then(|name| name.split_once('_')).map(|(number, _)| number);
+        let number =
+            name.strip_suffix(".sql").and_then(|name| name.split_once('_')).map(|(number, _)| number);
         assert!(
-            number.is_some_and(|number| number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit())),
+            number
+                .is_some_and(|number| number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit())),
             "`{name}` has no number of four digits"
         );
         assert!(numbers.insert(number), "another migration has the number of `{name}`");

@@ -23,7 +23,8 @@ const STEPS: usize = 40;
 const ENDS: &str = "SELECT COUNT(*) FROM audit_log WHERE action IN
     ('session_revoked', 'sessions_revoked', 'refresh_reused', 'device_removed', 'fingerprint_mismatch')";
 /// How many ends the outbox tells of.
-const TOLD_ENDS: &str = "SELECT COUNT(*) FROM outbox WHERE type IN ('bwk.session.ended.v1', 'bwk.sessions.ended.v1',
+const TOLD_ENDS: &str =
+    "SELECT COUNT(*) FROM outbox WHERE type IN ('bwk.session.ended.v1', 'bwk.sessions.ended.v1',
     'bwk.session.compromised.v1', 'bwk.device.removed.v1', 'bwk.session.mismatched.v1')";
 /// How many revocations of keys and roles it tells of.
 const TOLD_REVOCATIONS: &str =
