@@ -158,7 +158,9 @@ actions! {
     LockUser "lockUser" Tenant;
     /// Lifting a lock.
     UnlockUser "unlockUser" Tenant;
-    /// Ending every session of a user.
+    /// Listing the sessions of a user.
+    ListUserSessions "listUserSessions" Tenant;
+    /// Ending sessions of a user.
     RevokeUserSessions "revokeUserSessions" Tenant;
     /// Making a link for a user.
     MakeUserLink "makeUserLink" Tenant;

@@ -6,7 +6,8 @@
 //! ```
 //! - **Claims** have the names and forms of OpenID Connect Core §5.1. **Metadata** is an object of the applications',
 //!   of bounded size and depth. The name that is shown, the address and whether one may sign in are of `users`.
-//! - A user without a row has an empty profile of revision 0: a profile is there as long as its user.
+//! - A user without a row has an empty profile of revision 0, as one who has never said anything: a profile is there
+//!   as long as its user.
 //! - INVARIANT: nothing of it stands in the database as plain text. A column is sealed for
 //!   `profiles:<column>:<user id>`, so what is moved to another row or column does not open; `key_id` names the key.
 //! - INVARIANT: a profile that does not open is an error that is counted (`bailiwick_seals_refused_total`): never an

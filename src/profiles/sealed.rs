@@ -75,7 +75,7 @@ impl ProfileRow {
             metadata: open(METADATA, &self.sealed.metadata_sealed)?,
             revision: self.revision,
             last_activity_at: self.last_activity_at_ms,
-            updated_at: Some(self.updated_at_ms),
+            updated_at: (self.revision > 0).then_some(self.updated_at_ms),
         })
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::{self, Actor},
     base::{Clock, Entropy, IfMatch, MasterKey, SealingKey, TenantId, UserId, merge_patch},
-    storage::{Db, Run},
+    storage::{Db, Run, Tx},
     telemetry::metrics::Metrics,
     users::UserService,
     write_tx,
@@ -85,6 +85,9 @@ impl ProfileService {
             if changed.is_empty() {
                 return Ok(before);
             }
+            if revision == 0 {
+                self.begin_in(tx, tenant, user, actor).await?;
+            }
             let now = parts.clock.now();
             let after = Profile { revision: revision + 1, updated_at: Some(now), ..after };
             let sealed = Sealed::of(&after, &self.sealing, &*parts.entropy)?;
@@ -96,6 +99,27 @@ impl ProfileService {
             audit::record(tx, now, &*parts.entropy, entry).await?;
             Ok(after)
         })
+    }
+
+    /// Gives a user an empty profile, with its audit record, unless there is one (R16).
+    ///
+    /// Errors: `Storage`, `Entropy`.
+    pub(super) async fn begin_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        user: UserId,
+        actor: Actor<'_>,
+    ) -> Result<()> {
+        let parts = &self.parts;
+        let now = parts.clock.now();
+        let sealed = Sealed::of(&Profile::empty(user), &self.sealing, &*parts.entropy)?;
+        if store::put(tx, (tenant, user), &sealed, 0, now).await? {
+            let subject = user.to_string();
+            let entry = actor.does(tenant, "profile_created", &subject, json!({}));
+            audit::record(tx, now, &*parts.entropy, entry).await?;
+        }
+        Ok(())
     }
 
     /// Seals every profile with the present master key, one by one: what an interruption leaves over, the next run

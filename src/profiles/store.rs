@@ -19,7 +19,7 @@ pub(super) async fn get(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Re
     .await
 }
 
-/// Stores the profile of a user as `revision`, if that is the next one; answers whether it is.
+/// Stores the profile of a user as `revision`, if that is the next one, or the first there is; answers whether it is.
 pub(super) async fn put(
     run: &mut dyn Run,
     (tenant, user): (TenantId, UserId),

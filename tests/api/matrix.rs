@@ -214,6 +214,8 @@ impl Stage {
             ),
             ("of one's own", "patch", "/v1/users/{own_id}/profile", json!({"nickname": "Cal"})),
             ("of an admin", "patch", "/v1/users/{boss_id}/profile", json!({"nickname": "Boss"})),
+            ("of a user", "get", "/v1/admin/sessions?user_id={user_id}", json!({})),
+            ("of an admin", "get", "/v1/admin/sessions?user_id={boss_id}", json!({})),
             ("lock an admin", "post", "/v1/admin/users/{boss_id}/lock", json!({})),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),

@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 79] = [
+const ROWS: [(&str, &[&str]); 80] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -82,6 +82,7 @@ const ROWS: [(&str, &[&str]); 79] = [
     ("listUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("lockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("unlockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("listUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("revokeUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("makeUserLink", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("listRoles", &["Tenant::\"t\"", "Tenant::\"other\""]),
