@@ -23,7 +23,7 @@ async fn read(test: &TestApp, by: &Actor) -> crate::app::Reply {
 }
 
 /// What the alarm counts.
-async fn refused(test: &TestApp) -> f64 {
+async fn refused(test: &TestApp) -> u64 {
     let page = send(&test.routers.admin, Method::GET, "/metrics", None, None).await.text;
     let line = page.lines().find_map(|line| line.strip_prefix("bailiwick_seals_refused_total "));
     line.unwrap().parse().unwrap()
@@ -63,7 +63,7 @@ both! {
             patch(&test, who, json!({"given_name": name, "metadata": {"given_name": name}})).await;
         }
         let (of_ann, of_bob) = (columns(&test, &ann).await, columns(&test, &bob).await);
-        assert_eq!(refused(&test).await, 0.0);
+        assert_eq!(refused(&test).await, 0);
 
         // Two rows.
         write(&test, &ann, (&of_bob.0, &of_bob.1)).await;
@@ -76,7 +76,7 @@ both! {
             let patch = test.send(Method::PATCH, &path, Some(&who.token), Some(json!({"nickname": "x"}))).await;
             patch.expect_problem(500, "internal_error");
         }
-        assert_eq!(refused(&test).await, 4.0);
+        assert_eq!(refused(&test).await, 4);
 
         // Two columns of one row, and altered bytes.
         write(&test, &ann, (&of_ann.1, &of_ann.0)).await;
@@ -85,7 +85,7 @@ both! {
         *altered.last_mut().unwrap() ^= 1;
         write(&test, &ann, (&altered, &of_ann.1)).await;
         read(&test, &ann).await.expect_problem(500, "internal_error");
-        assert_eq!(refused(&test).await, 6.0);
+        assert_eq!(refused(&test).await, 6);
 
         write(&test, &ann, (&of_ann.0, &of_ann.1)).await;
         assert_eq!(read(&test, &ann).await.expect(200)["given_name"], "Wilhelmina");
