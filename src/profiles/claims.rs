@@ -1,4 +1,4 @@
-//! The claims of a profile: their names, and what each must be (OpenID Connect Core §5.1).
+//! The claims of a profile: their names, and what each must be (OIDC Core §5.1).
 
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
@@ -93,16 +93,16 @@ fn members(
 }
 
 fn text_of(form: Form, text: &str) -> Result<String, String> {
-    let must =
+    let judged =
         |fits: bool, what: &str| if fits { Ok(text.to_owned()) } else { Err(format!("must be {what}")) };
     match form {
         Form::Line(most) => plain(text, most, |_| false),
         Form::Lines(most) => plain(&text.replace("\r\n", "\n"), most, |char| char == '\n'),
-        Form::Url => must(is_url(text), "an http or https URL of at most 2048 bytes"),
-        Form::Date => must(is_date(text), "a date of the form `YYYY-MM-DD`, `0000-MM-DD` or `YYYY`"),
-        Form::Zone => must(is_zone(text), "a name of the time zone database, such as `Europe/Paris`"),
-        Form::Language => must(is_language(text), "a language tag (RFC 5646), such as `fr-CA`"),
-        Form::Phone => must(is_phone(text), "a telephone number of the form `+14155550100` (E.164)"),
+        Form::Url => judged(is_url(text), "an http or https URL of at most 2048 bytes"),
+        Form::Date => judged(is_date(text), "a date of the form `YYYY-MM-DD`, `0000-MM-DD` or `YYYY`"),
+        Form::Zone => judged(is_zone(text), "a name of the time zone database, such as `Europe/Paris`"),
+        Form::Language => judged(is_language(text), "a language tag (RFC 5646), such as `fr-CA`"),
+        Form::Phone => judged(is_phone(text), "a telephone number of the form `+14155550100` (E.164)"),
         Form::Address => Err("must be an object".to_owned()),
     }
 }

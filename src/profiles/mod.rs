@@ -4,7 +4,7 @@
 //!  merge patch ─ normal form, rules ─► merged ─ sealed by column and user ─► row, revision + 1
 //!  row ─ opened, or refused with an alarm ─► claims and metadata
 //! ```
-//! - **Claims** have the names and forms of OpenID Connect Core §5.1. **Metadata** is an object of the applications',
+//! - **Claims** have the names and forms of OIDC Core §5.1. **Metadata** is an object of the applications',
 //!   of bounded size and depth. The name that is shown, the address and whether one may sign in are of `users`.
 //! - A user without a row has an empty profile of revision 0, as one who has never said anything: a profile is there
 //!   as long as its user.

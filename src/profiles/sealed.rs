@@ -16,7 +16,7 @@ pub(super) struct ProfileRow {
     pub(super) user_id: UserId,
     pub(super) tenant_id: TenantId,
     #[sqlx(flatten)]
-    pub(super) sealed: Sealed,
+    pub(super) sealed: Columns,
     pub(super) revision: i64,
     pub(super) last_activity_at_ms: Option<Millis>,
     pub(super) updated_at_ms: Millis,
@@ -24,13 +24,13 @@ pub(super) struct ProfileRow {
 
 /// The part that nobody reads without the key.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct Sealed {
+pub(super) struct Columns {
     pub(super) claims_sealed: Vec<u8>,
     pub(super) metadata_sealed: Vec<u8>,
     pub(super) key_id: String,
 }
 
-impl Sealed {
+impl Columns {
     /// What is said in a profile, sealed for its user.
     ///
     /// Errors: there is no randomness.
@@ -104,7 +104,7 @@ mod tests {
         let row = |user_id, name: &str| {
             let claims = object(json!({ "given_name": name }));
             let profile = Profile { claims, metadata: object(json!({"n": name})), ..Profile::empty(user_id) };
-            let sealed = Sealed::of(&profile, &key, &entropy).unwrap();
+            let sealed = Columns::of(&profile, &key, &entropy).unwrap();
             ProfileRow {
                 user_id,
                 tenant_id: TenantId::DEFAULT,
@@ -125,7 +125,7 @@ mod tests {
         assert!(refused(&crossed).contains("another row"));
         let mut of_another_key = ann.clone();
         of_another_key.sealed =
-            Sealed::of(&ann.open(&key).unwrap(), &SealingKey::new([8; 32]), &entropy).unwrap();
+            Columns::of(&ann.open(&key).unwrap(), &SealingKey::new([8; 32]), &entropy).unwrap();
         assert!(refused(&of_another_key).contains("its key is neither"));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Profile, ProfileError, Resealed, Wrong, claims, metadata,
-    sealed::{ProfileRow, Sealed},
+    sealed::{Columns, ProfileRow},
     store,
 };
 use crate::{
@@ -90,7 +90,7 @@ impl ProfileService {
             }
             let now = parts.clock.now();
             let after = Profile { revision: revision + 1, updated_at: Some(now), ..after };
-            let sealed = Sealed::of(&after, &self.sealing, &*parts.entropy)?;
+            let sealed = Columns::of(&after, &self.sealing, &*parts.entropy)?;
             if !store::put(tx, (tenant, user), &sealed, after.revision, now).await? {
                 return Err(ProfileError::Changed { revision });
             }
@@ -113,7 +113,7 @@ impl ProfileService {
     ) -> Result<()> {
         let parts = &self.parts;
         let now = parts.clock.now();
-        let sealed = Sealed::of(&Profile::empty(user), &self.sealing, &*parts.entropy)?;
+        let sealed = Columns::of(&Profile::empty(user), &self.sealing, &*parts.entropy)?;
         if store::put(tx, (tenant, user), &sealed, 0, now).await? {
             let subject = user.to_string();
             let entry = actor.does(tenant, "profile_created", &subject, json!({}));
@@ -144,7 +144,7 @@ impl ProfileService {
                         continue;
                     }
                 };
-                let sealed = Sealed::of(&profile, &self.sealing, &*parts.entropy)?;
+                let sealed = Columns::of(&profile, &self.sealing, &*parts.entropy)?;
                 let resealed = write_tx!(parts.db, "profiles.reseal", |tx| -> Result<bool> {
                     Ok(store::reseal(tx, &row, &sealed).await?)
                 })?;

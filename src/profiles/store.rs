@@ -1,6 +1,6 @@
 //! Table `profiles`.
 
-use super::sealed::{ProfileRow, Sealed};
+use super::sealed::{Columns, ProfileRow};
 use crate::{
     base::{Millis, TenantId, UserId},
     storage::{Result, Run},
@@ -23,7 +23,7 @@ pub(super) async fn get(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Re
 pub(super) async fn put(
     run: &mut dyn Run,
     (tenant, user): (TenantId, UserId),
-    sealed: &Sealed,
+    sealed: &Columns,
     revision: i64,
     now: Millis,
 ) -> Result<bool> {
@@ -75,7 +75,7 @@ pub(super) async fn count_sealed(run: &mut dyn Run, key_id: &str) -> Result<i64>
 
 /// Replaces the sealed part of a profile, if it is still that of `row`; answers whether it was. Nothing of what it
 /// says changes, so neither does its revision.
-pub(super) async fn reseal(run: &mut dyn Run, row: &ProfileRow, sealed: &Sealed) -> Result<bool> {
+pub(super) async fn reseal(run: &mut dyn Run, row: &ProfileRow, sealed: &Columns) -> Result<bool> {
     let done = run
         .sql(
             "UPDATE profiles SET claims_sealed = $3, metadata_sealed = $4, key_id = $5

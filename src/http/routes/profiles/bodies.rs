@@ -1,4 +1,4 @@
-//! Requests and answers of the tag. The members are claims of OpenID Connect Core §5.1.
+//! Requests and answers of the tag. The members are claims of OIDC Core §5.1.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -82,7 +82,7 @@ pub(super) struct ProfileBody {
     pub updated_at: Option<String>,
 }
 
-/// A postal address (OpenID Connect Core §5.1.1).
+/// A postal address (OIDC Core §5.1.1).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(super) struct AddressBody {
     /// All of it, with line breaks.
