@@ -213,7 +213,7 @@ both! {
     async fn a_profile_begins_with_its_user_and_remembers_the_sign_out(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let ann = test.user("ann").await;
-        let path = "/v1/users/me/profile";
+        let path = &*path(&ann.id);
         let rows = async || -> i64 {
             let count = "SELECT COUNT(*) FROM profiles WHERE user_id = $1";
             test.app.db.sql(count).bind(&*ann.id).scalar().await.unwrap()
