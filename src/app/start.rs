@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api_keys::ApiKeyService,
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
+    authorize::{AuthorizeService, GuardMemo, IdentityCache, PolicyGate, Sampling},
     base::{Clock, Entropy, OsEntropy, PlainToken, SystemClock},
     bus::{Bus, IdentityNews},
     clients::ClientService,
@@ -163,28 +163,6 @@ impl App {
         let clients = Arc::new(client_service(&config, &db, &roles, &identity_news, &clock, &entropy));
         let smtp = Smtp::new(&config.mail).context("the mail server cannot be used")?;
         let mail = Arc::new(MailService::new(db.clone(), smtp, clock.clone(), entropy.clone()));
-        let authn = AuthnParts {
-            db: db.clone(),
-            kv: kv.clone(),
-            users: users.clone(),
-            roles: roles.clone(),
-            sessions: sessions.clone(),
-            tenants: tenants.clone(),
-            api_keys: api_keys.clone(),
-            tokens: tokens.clone(),
-            passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
-            rules: PasswordRules::new(&config.passwords),
-            metrics: metrics.clone(),
-            mail: mail.clone(),
-            pages: Pages::new(&config.mail, &config.public_url()),
-            registration: config.registration.clone(),
-            limits: config.limits.clone(),
-            clients: clients.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        };
-        let authn = Arc::new(AuthnService::new(authn, &secrets.master));
-
         let policies = start_policies(&config, &db, &bus, &metrics, &clock, &entropy).await?;
         let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
         entities.refresh().await.context("the pushed entities cannot be read")?;
@@ -202,6 +180,30 @@ impl App {
             aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
         });
+        let (asked, lists, time) = (authorize.clone(), tenants.clone(), clock.clone());
+        let gate = Arc::new(PolicyGate { authorize: asked, tenants: lists, clock: time });
+        let authn = AuthnParts {
+            db: db.clone(),
+            kv: kv.clone(),
+            users: users.clone(),
+            roles: roles.clone(),
+            sessions: sessions.clone(),
+            tenants: tenants.clone(),
+            api_keys: api_keys.clone(),
+            tokens: tokens.clone(),
+            passwords: Arc::new(Passwords::start(&config.passwords, entropy.clone())?),
+            rules: PasswordRules::new(&config.passwords),
+            metrics: metrics.clone(),
+            mail: mail.clone(),
+            pages: Pages::new(&config.mail, &config.public_url()),
+            registration: config.registration.clone(),
+            limits: config.limits.clone(),
+            gate,
+            clients: clients.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        let authn = Arc::new(AuthnService::new(authn, &secrets.master));
         let oauth = OAuthService::new(OAuthParts {
             clients: clients.clone(),
             authn: authn.clone(),

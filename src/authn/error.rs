@@ -4,7 +4,7 @@ use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
     api_keys::ApiKeyError,
     audit::AuditError,
-    base::{EntropyError, Millis, PlainToken},
+    base::{DecisionId, EntropyError, Millis, PlainToken},
     clients::ClientError,
     mail::MailError,
     roles::RoleError,
@@ -81,6 +81,27 @@ pub enum AuthnError {
     /// The caller proved too long ago who they are.
     #[error("prove again who you are")]
     StepUpRequired,
+    /// The credentials are good, and the policies keep the user out. Nothing that the user has is ended by it.
+    #[error("the policies do not allow `{action}` here")]
+    Denied {
+        /// What they do not allow.
+        action: &'static str,
+        /// The decision.
+        decision: DecisionId,
+    },
+    /// The same until the user proves more of who they are (RFC 9470).
+    #[error("the policies want another proof of who you are")]
+    ProofDemanded {
+        /// The decision.
+        decision: DecisionId,
+        /// The authentication context class that is wanted.
+        acr: Option<String>,
+        /// How old the proof may be at most, seconds.
+        max_age_secs: Option<u64>,
+    },
+    /// Nobody can decide: never a yes.
+    #[error("there is no decision: {0}")]
+    Undecided(String),
     /// The caller's user is no more.
     #[error("the user does not exist any more")]
     UserGone,

@@ -20,7 +20,7 @@ use super::{AuthnError, AuthnService, store};
 use crate::{
     audit::{self, Actor},
     base::{DeviceId, Digest32, Millis, TenantId, UserId},
-    storage::Tx,
+    storage::{Run, Tx},
 };
 
 /// Longest lock.
@@ -110,15 +110,29 @@ impl AuthnService {
         tenant: TenantId,
         subject: &Subject,
     ) -> Result<(), AuthnError> {
-        let (name, now) = (subject.to_string(), self.parts.clock.now());
-        match store::failures(tx, tenant, &name).await? {
+        if self.failures_of(tx, tenant, subject).await?.is_some() {
+            store::clear_failures(tx, tenant, &subject.to_string()).await?;
+        }
+        Ok(())
+    }
+
+    /// How many wrong passwords in a row there were before a right one, unless a lock runs.
+    ///
+    /// Errors: as [`AuthnService::pass_lock_in`].
+    pub(super) async fn failures_of(
+        &self,
+        run: &mut dyn Run,
+        tenant: TenantId,
+        subject: &Subject,
+    ) -> Result<Option<i64>, AuthnError> {
+        let now = self.parts.clock.now();
+        match store::failures(run, tenant, &subject.to_string()).await? {
             Some(count) if count.locked_until_ms > now => Err(if count.in_a_row >= MOST_FAILURES {
                 AuthnError::InvalidCredentials
             } else {
                 AuthnError::LoginLocked { until: count.locked_until_ms }
             }),
-            Some(_) => Ok(store::clear_failures(tx, tenant, &name).await?),
-            None => Ok(()),
+            count => Ok(count.map(|count| count.in_a_row)),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  limits ─► look up ─► one hash ─► right? ─ no ─► count it ──────────────► 401
-//!  (429)                              └ yes ─► status (403) ─► lock (403) ─► second factor? ─ no ─► session
-//!                                                                                  └ yes ─► 401 with a token
+//!                              └ yes ─► status (403) ─► lock (403) ─► policies (403) ─► second factor? ─ no ─► session
+//!                                                                                          └ yes ─► 401 with a token
 //! ```
 
 use super::{
@@ -32,7 +32,7 @@ impl AuthnService {
     /// more after a success when the stored hash is not as new ones are.
     ///
     /// Errors: `TooManyAttempts`; `InvalidCredentials`; after the right password `MfaRequired`, `LoginLocked`,
-    /// `AccountLocked`, `AccountDisabled` and `EmailUnverified`; `Overloaded`, `Storage`, `Entropy`.
+    /// `AccountLocked`, `AccountDisabled`, `EmailUnverified`, `Denied`, `ProofDemanded` and `Undecided`; `Overloaded`, `Storage`, `Entropy`.
     pub async fn login(
         &self,
         tenant: TenantId,
@@ -140,19 +140,32 @@ impl AuthnService {
             UserStatus::Pending => return Err(AuthnError::EmailUnverified),
         }
         let new = NewSession { device: subject.device(), ..self.session_for(user) };
+        let failed = self.failures_of(&mut &self.parts.db, user.tenant_id, subject).await?;
+        let demanded = match self.ask_to_enter(&new, &login.client, Some(failed.unwrap_or(0))).await {
+            // Who has a second factor is asked for it now, and the policies about it then.
+            Err(error @ AuthnError::ProofDemanded { .. }) => Some(error),
+            answer => {
+                answer?;
+                None
+            }
+        };
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
-        write_tx!(self.parts.db, "authn.login", |tx| -> Result<Opened, AuthnError> {
+        let opened = write_tx!(self.parts.db, "authn.login", |tx| -> Result<Option<Opened>, AuthnError> {
             self.pass_lock_in(tx, user.tenant_id, subject).await?;
             if let Some(token) = self.second_step_in(tx, user, subject.device()).await? {
-                return Ok(Opened::SecondStep(token));
+                return Ok(Some(Opened::SecondStep(token)));
+            }
+            if demanded.is_some() {
+                return Ok(None);
             }
             match self.parts.sessions.open_in(tx, &new, &login.client, actor).await {
                 // The password, the status or the tenant changed since it was read: it is not right any more.
                 Err(SessionError::Outdated) => Err(AuthnError::InvalidCredentials),
-                grant => Ok(Opened::Session(Box::new(grant?))),
+                grant => Ok(Some(Opened::Session(Box::new(grant?)))),
             }
-        })
+        })?;
+        opened.ok_or_else(|| demanded.unwrap_or(AuthnError::InvalidCredentials))
     }
 
     /// Stores the password with today's parameters, unless it was changed meanwhile. Failing is no error:

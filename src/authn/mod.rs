@@ -26,6 +26,7 @@ mod administration;
 mod anomaly;
 mod callers;
 mod error;
+mod gate;
 mod guessable;
 mod identify;
 mod known_device;
@@ -46,6 +47,7 @@ mod stored;
 mod throttle;
 
 pub use error::AuthnError;
+pub use gate::{Entrant, Gate, proves_second_factor};
 pub use links::{Link, Purpose, PurposeError};
 pub use mfa::{Enrolment, MfaLogin, Proof, SecondFactor, StepUp};
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};

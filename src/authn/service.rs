@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::{
-    AuthnError, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
+    AuthnError, Entrant, Gate, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
     anomaly::Anomaly,
     callers::Callers,
     throttle::{Limit, Throttle, network_of},
@@ -19,7 +19,7 @@ use crate::{
     kv::Kv,
     mail::{Kind, MailError, MailService, Pages},
     roles::{RoleError, RoleService},
-    sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionService},
+    sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionError, SessionService},
     storage::Db,
     telemetry::metrics::Metrics,
     tenants::{TenantService, TenantStatus},
@@ -66,6 +66,8 @@ pub struct AuthnParts {
     pub registration: RegistrationConfig,
     /// How often strangers may try.
     pub limits: LimitsConfig,
+    /// Who asks the policies.
+    pub gate: Arc<dyn Gate>,
     /// Programs that call with tokens of their own.
     pub clients: Arc<ClientService>,
     /// The time.
@@ -168,14 +170,35 @@ impl AuthnService {
 
     /// Exchanges a refresh token for the next one and a new access token.
     ///
-    /// Errors: `Session` (`RefreshInvalid`, `RefreshExpired`, `RefreshReused`, `Revoked`), `UserGone`,
-    /// `Storage`, `Entropy`.
+    /// The policies are asked first, about the user of the session; where they say no, the token is not used up and
+    /// the session goes on. A token that is of no session, or was used before, is for the exchange itself to judge.
+    ///
+    /// Errors: `Denied`, `ProofDemanded`, `Undecided`, `Session` (`RefreshInvalid`, `RefreshExpired`, `RefreshReused`,
+    /// `Revoked`), `UserGone`, `Storage`, `Entropy`.
     pub async fn refresh(
         &self,
         presented: &str,
         client: &ClientInfo,
         request_id: Option<&str>,
     ) -> Result<SignedIn, AuthnError> {
+        match self.parts.sessions.session_of(presented).await {
+            Ok(session) => {
+                let entrant = Entrant {
+                    tenant: session.tenant_id,
+                    user: session.user_id,
+                    action: "refresh",
+                    client,
+                    amr: &session.amr,
+                    auth_time: session.auth_time,
+                    session: Some(session.id),
+                    device_known: None,
+                    failed_attempts: None,
+                };
+                self.parts.gate.ask(entrant).await?;
+            }
+            Err(SessionError::RefreshInvalid | SessionError::Revoked) => {}
+            Err(error) => return Err(error.into()),
+        }
         let grant = self.parts.sessions.rotate(presented, client, request_id).await?;
         let (tenant, user) = (grant.session.tenant_id, grant.session.user_id);
         let user = self.parts.users.get(tenant, user).await?.ok_or(AuthnError::UserGone)?;
@@ -187,6 +210,29 @@ impl AuthnService {
     /// Errors: `UserGone`, `Storage`.
     pub async fn me(&self, caller: &UserCaller) -> Result<User, AuthnError> {
         self.parts.users.get(caller.tenant_id, caller.user_id).await?.ok_or(AuthnError::UserGone)
+    }
+
+    /// Asks the policies whether a user may begin the session `new`.
+    ///
+    /// Errors: as [`Gate::ask`].
+    pub(super) async fn ask_to_enter(
+        &self,
+        new: &NewSession,
+        client: &ClientInfo,
+        failed_attempts: Option<i64>,
+    ) -> Result<(), AuthnError> {
+        let entrant = Entrant {
+            tenant: new.tenant_id,
+            user: new.user_id,
+            action: "login",
+            client,
+            amr: &new.amr,
+            auth_time: new.auth_time,
+            session: None,
+            device_known: Some(new.device.is_some()),
+            failed_attempts,
+        };
+        self.parts.gate.ask(entrant).await
     }
 
     /// A session for a user whose password was right a moment ago.

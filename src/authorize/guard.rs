@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     base::{DecisionId, Digest32, TenantId},
-    policy::{EntityTable, Revision, StoreName, Verdict},
+    policy::{EntityTable, Revision, StepUp, StoreName, Verdict},
     telemetry::metrics::Outcome,
 };
 
@@ -63,10 +63,11 @@ struct Grounds {
 }
 
 /// What the engine said.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Said {
     allow: bool,
     candidates: u32,
+    step_up: Option<Arc<StepUp>>,
 }
 
 /// Verdicts that stand as long as their grounds do.
@@ -117,16 +118,16 @@ impl AuthorizeService {
         let started = Instant::now();
         let said = self.guarded(tenant, &pinned, guarded).await;
         let store = pinned.store().as_str();
-        let allow = match said {
-            Ok(Said { allow, candidates }) => {
+        let (allow, step_up) = match said {
+            Ok(Said { allow, candidates, step_up }) => {
                 self.metrics.decided(store, Outcome::of(allow), started.elapsed(), candidates);
-                allow
+                (allow, step_up)
             }
             // What the schema does not provide for, such as an action for callers of another kind, nobody may.
             Err(AuthorizeError::Query(problem)) => {
                 self.metrics.undecided(store);
                 tracing::debug!(action = guarded.action, %problem, "own api guarded: not provided for");
-                false
+                (false, None)
             }
             Err(error) => {
                 self.metrics.undecided(store);
@@ -138,7 +139,7 @@ impl AuthorizeService {
             %decision_id, action = guarded.action, allow, policy_version = pinned.version().0,
             "own api guarded",
         );
-        Ok(Permission { allow, decision_id })
+        Ok(Permission { allow, decision_id, step_up })
     }
 
     async fn guarded(
@@ -170,10 +171,11 @@ impl AuthorizeService {
             Some(walk) => self.settle(verdict, walk).await,
             None => verdict,
         };
+        let step_up = snapshot.step_up(&verdict).map(Arc::new);
         let Verdict { allow, candidates, .. } = verdict;
-        let said = Said { allow, candidates };
+        let said = Said { allow, candidates, step_up };
         if let Some(grounds) = grounds.filter(|_| !verdict.reads_context && verdict.errors.is_empty()) {
-            self.guards.0.insert(asking.held(), (grounds, said));
+            self.guards.0.insert(asking.held(), (grounds, said.clone()));
         }
         Ok(said)
     }

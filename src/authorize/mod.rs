@@ -19,6 +19,7 @@
 
 mod batch;
 mod error;
+mod gate;
 mod guard;
 mod identity;
 mod model;
@@ -26,6 +27,7 @@ mod service;
 mod verify;
 
 pub use error::AuthorizeError;
+pub use gate::PolicyGate;
 pub use guard::GuardMemo;
 pub use identity::IdentityCache;
 pub use model::{Answer, Ask, EntityRef, Guarded, Permission, Pinned};

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     authn::Caller,
     base::DecisionId,
-    policy::{EntityTable, Explanation, ServerContext, Snapshot, StoreName, Verdict, VersionNumber},
+    policy::{EntityTable, Explanation, ServerContext, Snapshot, StepUp, StoreName, Verdict, VersionNumber},
 };
 
 /// An entity by type and id, as our own code names it. Any id is legal.
@@ -107,10 +107,12 @@ pub struct Guarded<'a> {
 }
 
 /// Whether our own API may go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
     /// Whether it may.
     pub allow: bool,
     /// The decision's id.
     pub decision_id: DecisionId,
+    /// The proof that a denial asks for, if every policy behind it does.
+    pub step_up: Option<Arc<StepUp>>,
 }

@@ -71,6 +71,14 @@ impl From<OAuthError> for Problem {
     fn from(error: OAuthError) -> Self {
         match error {
             OAuthError::Denied => Self::new(Code::PolicyViolation),
+            // What the policies say of the user of a session, and an outage, are no fault of its token.
+            OAuthError::Authn(
+                error @ (AuthnError::Denied { .. }
+                | AuthnError::Undecided(_)
+                | AuthnError::Storage(_)
+                | AuthnError::Entropy(_)),
+            ) => error.into(),
+            OAuthError::Authn(AuthnError::ProofDemanded { .. }) => Self::new(Code::PolicyViolation),
             OAuthError::GrantNotAllowed => Self::new(Code::UnauthorizedClient),
             OAuthError::InvalidGrant(why) => Self::new(Code::InvalidGrant).detail(why),
             OAuthError::InvalidScope => Self::new(Code::InvalidScope),
@@ -133,6 +141,13 @@ impl From<AuthnError> for Problem {
             }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
             AuthnError::StepUpRequired => Self::new(Code::StepUpRequired),
+            AuthnError::Denied { decision, .. } => Self::new(Code::PolicyViolation)
+                .detail(error.to_string())
+                .extension("decision_id", decision.to_string()),
+            AuthnError::ProofDemanded { decision, acr, max_age_secs } => {
+                Self::step_up(acr.as_deref(), max_age_secs).extension("decision_id", decision.to_string())
+            }
+            AuthnError::Undecided(_) => Self::new(Code::NoActiveVersion).detail(error.to_string()),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),
             AuthnError::Token(error) => error.into(),
             AuthnError::Session(error) => error.into(),

@@ -22,7 +22,7 @@ pub const ACTION: &str = "x-bailiwick-action";
 /// Codes that any operation may answer.
 const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
 /// Codes of every operation that needs a token.
-const AUTHENTICATED: [Code; 14] = [
+const AUTHENTICATED: [Code; 15] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
@@ -35,6 +35,7 @@ const AUTHENTICATED: [Code; 14] = [
     Code::IpNotAllowed,
     Code::InsufficientPermissions,
     Code::PolicyViolation,
+    Code::StepUpRequired,
     Code::TooManyAttempts,
     Code::RateLimitExceeded,
 ];

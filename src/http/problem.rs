@@ -107,6 +107,23 @@ impl Problem {
             .header(RATE_LIMIT_POLICY, policy)
     }
 
+    /// A proof of who one is that the policies want, with the challenge of RFC 9470 §3.
+    pub fn step_up(acr: Option<&str>, max_age_secs: Option<u64>) -> Self {
+        // The characters of a quoted string that need no escape; a policy's author has no need of others.
+        let plain = |c: &char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+        let acr: Option<String> = acr.map(|text| text.chars().filter(plain).collect());
+        let mut challenge = "Bearer error=\"insufficient_user_authentication\", \
+                             error_description=\"another proof of who you are is needed\""
+            .to_owned();
+        if let Some(acr) = &acr {
+            challenge.extend([", acr_values=\"", acr, "\""]);
+        }
+        if let Some(seconds) = max_age_secs {
+            challenge.extend([", max_age=\"", &seconds.to_string(), "\""]);
+        }
+        Self::new(Code::StepUpRequired).header(WWW_AUTHENTICATE, challenge)
+    }
+
     /// Says after how long another try makes sense, in whole seconds rounded up.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {

@@ -51,6 +51,8 @@ impl SessionSettings {
 pub struct ClientInfo {
     /// Where the request came from.
     pub ip: Option<IpAddr>,
+    /// The web origin of the page that sent it.
+    pub origin: Option<String>,
     /// The `User-Agent` header.
     pub user_agent: Option<String>,
     /// What the user calls the device.

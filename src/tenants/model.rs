@@ -1,11 +1,11 @@
 //! A tenant, and what is said and changed of one.
 
-use std::str::FromStr;
+use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
 use super::Origin;
-use crate::base::{Millis, TenantId};
+use crate::base::{Millis, TenantId, lets_in};
 
 /// Longest name, characters.
 const MAX_NAME: usize = 200;
@@ -73,6 +73,22 @@ pub struct TenantSettings {
     pub ip_allowlist: Vec<IpNet>,
     /// Where its applications listen for socket connections.
     pub socket_urls: Vec<String>,
+}
+
+impl TenantSettings {
+    /// Whether an address is on the list of networks; `None` where there is no list (R98).
+    #[must_use]
+    pub fn lists_address(&self, ip: Option<IpAddr>) -> Option<bool> {
+        (!self.ip_allowlist.is_empty()).then(|| lets_in(&self.ip_allowlist, ip))
+    }
+
+    /// Whether the origin of a page is on the list of origins; `None` where there is no list, and for a program,
+    /// which has no origin (R98).
+    #[must_use]
+    pub fn lists_origin(&self, origin: Option<&str>) -> Option<bool> {
+        let origin = origin.filter(|_| !self.allowed_origins.is_empty())?;
+        Some(self.allowed_origins.iter().any(|known| known.as_str() == origin))
+    }
 }
 
 /// A tenant.

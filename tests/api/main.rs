@@ -24,6 +24,7 @@ mod batch;
 mod devices;
 #[cfg(feature = "enforce")]
 mod enforce;
+mod gate;
 mod guards;
 mod health;
 mod identity;

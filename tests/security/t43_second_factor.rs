@@ -21,7 +21,7 @@ const SECOND: &str = "/v1/auth/login/mfa";
 const STEP: Duration = Duration::from_secs(30);
 
 /// An authenticator app.
-struct AuthenticatorApp(Vec<u8>);
+pub(crate) struct AuthenticatorApp(Vec<u8>);
 
 impl AuthenticatorApp {
     fn reading(secret: &str) -> Self {
@@ -39,7 +39,7 @@ impl AuthenticatorApp {
     }
 
     /// What it shows so many steps from now.
-    fn code(&self, test: &TestApp, steps: i64) -> String {
+    pub(crate) fn code(&self, test: &TestApp, steps: i64) -> String {
         let step = test.clock.now().as_secs() / 30 + steps;
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.0);
         let tag = hmac::sign(&key, &step.to_be_bytes());
@@ -50,7 +50,7 @@ impl AuthenticatorApp {
 }
 
 /// Turns the second factor of `who` on; answers the app and the recovery codes.
-async fn enrol(test: &TestApp, who: &Actor) -> (AuthenticatorApp, Vec<String>) {
+pub(crate) async fn enrol(test: &TestApp, who: &Actor) -> (AuthenticatorApp, Vec<String>) {
     let enrolment = test.send(Method::POST, TOTP, Some(&who.token), None).await.expect(200);
     let secret = enrolment["secret"].as_str().unwrap();
     assert!(enrolment["otpauth_uri"].as_str().unwrap().contains(&format!("secret={secret}&")), "{enrolment}");

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    app::{Actor, TestApp},
+    api_keys::KEYS,
+    app::{Actor, PASSWORD, TestApp},
     both,
     oauth::{exchange, gateway},
 };
@@ -12,10 +13,11 @@ const PHOTOS: &str = "https://photos.example.com";
 const OWN: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 /// Adds a policy to the system store and makes it count.
-async fn add(test: &TestApp, root: &Actor, policy: &str) {
+pub(crate) async fn add(test: &TestApp, root: &Actor, policy: &str) {
     let shown = test.get("/v1/policy-stores/system/versions/1", &root.token).await.expect(200);
     let mut files = shown["files"].clone();
-    files.as_object_mut().unwrap().remove("tests/oauth.json"); // it says what this policy changes
+    // Some say what this policy changes.
+    files.as_object_mut().unwrap().retain(|path, _| !path.starts_with("tests/"));
     files["extra.cedar"] = json!(policy);
     let published = test
         .post("/v1/policy-stores/system/versions", &root.token, json!({"files": files}))
@@ -66,5 +68,39 @@ both! {
             forbid (principal is Service, action == Action::"issueToken", resource)
             when { 9223372036854775807 + 1 > 0 };"#).await;
         test.token(&client, &OWN).await.expect_oauth(403, "access_denied");
+    }
+
+    /// The same for people: at the sign-in, the refresh, the sign-up and the making of a key.
+    async fn t53_a_policy_that_errs_denies_people_too(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let (root, ann) = (test.administrator().await, test.user("ann").await);
+        add(&test, &root, r#"@id("overflow") @reason("it cannot be computed")
+            @obligation("step-up")
+            forbid (principal, action in [Action::"login", Action::"refresh", Action::"register", Action::"createApiKey"], resource)
+            when { 9223372036854775807 + 1 > 0 };"#).await;
+        test.try_login("ann@example.com", PASSWORD).await.expect_problem(403, "policy_violation");
+        test.refresh(&ann.refresh).await.expect_problem(403, "policy_violation");
+        let new = json!({"email": "bob@example.com", "password": PASSWORD});
+        test.post_open("/v1/auth/register", new).await.expect_problem(403, "policy_violation");
+        test.post(KEYS, &ann.token, json!({"name": "k"})).await.expect_problem(403, "policy_violation");
+    }
+
+    /// A store without a policy that says yes says no.
+    async fn t53_without_policies_nobody_comes_in(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let (root, ann) = (test.administrator().await, test.user("ann").await);
+        let shown = test.get("/v1/policy-stores/system/versions/1", &root.token).await.expect(200);
+        let mut files = shown["files"].clone();
+        files.as_object_mut().unwrap().retain(|path, _| !path.starts_with("tests/") && path != "open.cedar");
+        let published = test
+            .post("/v1/policy-stores/system/versions", &root.token, json!({"files": files}))
+            .await
+            .expect(201);
+        let version = json!({"version": published["version"]});
+        test.post("/v1/policy-stores/system/activate", &root.token, version).await.expect(200);
+        test.try_login("ann@example.com", PASSWORD).await.expect_problem(403, "policy_violation");
+        test.refresh(&ann.refresh).await.expect_problem(403, "policy_violation");
+        let new = json!({"email": "bob@example.com", "password": PASSWORD});
+        test.post_open("/v1/auth/register", new).await.expect_problem(403, "policy_violation");
     }
 }

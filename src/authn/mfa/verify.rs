@@ -13,7 +13,7 @@ use super::{
 use crate::{
     audit::Actor,
     authn::{
-        AuthnError, AuthnService, SignedIn, UserCaller, lockout::Subject, service::BY_PASSWORD,
+        AuthnError, AuthnService, SignedIn, UserCaller, gate::BY_TWO, lockout::Subject, service::BY_PASSWORD,
         throttle::Limit,
     },
     base::{DeviceId, Digest32, PlainToken, TenantId, UserId},
@@ -28,9 +28,8 @@ use crate::{
 const STEP_TTL: Duration = Duration::from_mins(5);
 /// How often a code may be tried for one of them.
 const MOST_TRIES: i64 = 5;
-/// How a code of an app, and a second factor of any kind, are named in `amr` (RFC 8176 §2).
+/// How a code of an app is named in `amr` (RFC 8176 §2).
 const BY_CODE: &str = "otp";
-const BY_TWO: &str = "mfa";
 
 /// What proves the second factor.
 #[derive(Debug, Clone)]
@@ -86,7 +85,8 @@ impl AuthnService {
 
     /// Goes on with a sign-in: a session, with an id of its own. Ends the token that led here.
     ///
-    /// Errors: `MfaInvalid` (the token or the code), `TooManyAttempts`, `LoginLocked`, `Storage`, `Entropy`.
+    /// Errors: `MfaInvalid` (the token or the code), `TooManyAttempts`, `LoginLocked`, `Denied`, `ProofDemanded`,
+    /// `Undecided`, `Storage`, `Entropy`.
     pub async fn login_with_second_factor(
         &self,
         login: &MfaLogin,
@@ -104,6 +104,7 @@ impl AuthnService {
         let user = parts.users.get(tenant, id).await?.ok_or(AuthnError::MfaInvalid)?;
         let (epoch, device, amr) = (step.epoch, step.device_id, amr_of(Some(&login.proof)));
         let new = NewSession { epoch, amr, device, ..self.session_for(&user) };
+        self.ask_to_enter(&new, &login.client, None).await?;
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
         let grant = write_tx!(parts.db, "authn.mfa_login", |tx| -> Result<Grant, AuthnError> {

@@ -17,12 +17,12 @@ use axum::{
 use ipnet::IpNet;
 
 use crate::{
-    authn::UserCaller,
-    base::{Millis, lets_in},
+    authn::{UserCaller, proves_second_factor},
+    base::Millis,
     http::state::AppState,
     policy::ServerContext,
     sessions::ClientInfo,
-    tenants::{Tenant, TenantSettings},
+    tenants::Tenant,
 };
 
 /// Most addresses of `X-Forwarded-For` that are looked at.
@@ -55,6 +55,7 @@ impl Client {
         let cut = |text: String, most: usize| text.chars().take(most).collect();
         ClientInfo {
             ip: self.ip,
+            origin: self.origin(),
             user_agent: text(self.user_agent.as_ref()).map(|agent| agent.chars().take(512).collect()),
             device_name: device.0.map(|name| cut(name, 100)),
             device_platform: device.1.map(|platform| cut(platform, 32)),
@@ -73,24 +74,30 @@ impl Client {
             auth_time: user.map(|user| user.auth_time),
             session_id: user.map(|user| user.session_id.to_string()),
             client_id: user.map(|user| user.claims.client_id.clone()),
-            origin: text(self.origin.as_ref()).map(ToOwned::to_owned),
-            ip_allowed: None,
-            origin_allowed: None,
+            origin: self.origin(),
+            mfa: user.map(|user| proves_second_factor(&user.amr)),
+            ..ServerContext::default()
         }
     }
 
     /// The same for what is done to a tenant, with what its lists say of the request (R98).
     pub fn server_context_in(&self, tenant: &Tenant, now: Millis) -> ServerContext {
-        let TenantSettings { ip_allowlist, allowed_origins, .. } = &tenant.settings;
-        let is_listed = |origin: &str| allowed_origins.iter().any(|known| known.as_str() == origin);
-        let server = self.server_context(None, now);
+        self.listed(self.server_context(None, now), tenant)
+    }
+
+    /// What is known of this request, with what the lists of `tenant` say of it.
+    pub fn listed(&self, server: ServerContext, tenant: &Tenant) -> ServerContext {
+        let settings = &tenant.settings;
         ServerContext {
-            ip_allowed: (!ip_allowlist.is_empty()).then(|| lets_in(ip_allowlist, self.ip)),
-            // A program sends no origin; what a browser sends that cannot be read is on no list.
-            origin_allowed: (!allowed_origins.is_empty() && self.origin.is_some())
-                .then(|| server.origin.as_deref().is_some_and(is_listed)),
+            ip_allowed: settings.lists_address(self.ip),
+            origin_allowed: settings.lists_origin(server.origin.as_deref()),
             ..server
         }
+    }
+
+    /// The origin that the browser sent. One that cannot be read is an origin too: it is on no list.
+    fn origin(&self) -> Option<String> {
+        self.origin.as_ref().map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned())
     }
 
     /// Whether a page of some origin sent the request.

@@ -77,7 +77,12 @@ impl Authenticated {
     }
 
     /// As [`Authenticated::may`], with a proof of it.
-    pub async fn permit<A: Action>(self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
+    pub async fn permit<A: Action>(mut self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
+        if is_issuing(A::NAME)
+            && let Some(tenant) = app.tenants.get(self.caller.tenant()).await?
+        {
+            self.server = self.client.listed(self.server, &tenant);
+        }
         self.may::<A>(app, (&resource.type_name, &resource.id)).await?;
         Ok(Permit { caller: self.caller, client: self.client, action: PhantomData })
     }
@@ -160,6 +165,12 @@ impl<A: Action> FromRequestParts<AppState> for UserPermit<A> {
         let Permit { client, action, .. } = caller.permit::<A>(app, resource).await?;
         Ok(Self { user, client, action })
     }
+}
+
+/// Whether an action gives out a credential. It is decided with what the lists of the caller's tenant say (R98), and
+/// what the policies do not allow of it is a `policy_violation` (R135).
+fn is_issuing(action: &str) -> bool {
+    matches!(action, "createApiKey" | "rotateClientKey" | "openSession")
 }
 
 async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppState) -> Result<EntityRef> {
@@ -284,13 +295,17 @@ async fn ask<A: Action>(
     if decided.allow {
         return Ok(());
     }
-    let is_stranger = matches!(caller, Caller::Anonymous);
-    let code = if is_stranger { Code::PolicyViolation } else { Code::InsufficientPermissions };
+    let is_of_policies = matches!(caller, Caller::Anonymous) || is_issuing(A::NAME);
+    let code = if is_of_policies { Code::PolicyViolation } else { Code::InsufficientPermissions };
     Err(denied(code, A::NAME, decided))
 }
 
 fn denied(code: Code, action: &str, decided: Permission) -> Problem {
-    Problem::new(code)
+    let problem = match &decided.step_up {
+        Some(wanted) => Problem::step_up(wanted.acr.as_deref(), wanted.max_age_secs),
+        None => Problem::new(code),
+    };
+    problem
         .detail(format!("the policies do not allow `{action}` here"))
         .extension("decision_id", decided.decision_id.to_string())
 }

@@ -38,10 +38,16 @@ pub struct ServerContext {
     pub ip_allowed: Option<bool>,
     /// Whether the origin is on the list of the tenant that is spoken to, where it has one.
     pub origin_allowed: Option<bool>,
+    /// Whether the user proved who they are by a second factor too.
+    pub mfa: Option<bool>,
+    /// Whether the user signs in from a device that they signed in from before.
+    pub device_known: Option<bool>,
+    /// Wrong passwords in a row before the right one.
+    pub failed_attempts: Option<i64>,
 }
 
 /// The attributes of the server's context, each with the type that a schema must declare it with.
-pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 9] {
+pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 12] {
     let extension = |name: &str| ValueShape::Extension(name.to_owned());
     [
         ("now", extension("datetime")),
@@ -53,6 +59,9 @@ pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 9] 
         ("origin", ValueShape::Text),
         ("ip_allowed", ValueShape::Bool),
         ("origin_allowed", ValueShape::Bool),
+        ("mfa", ValueShape::Bool),
+        ("device_known", ValueShape::Bool),
+        ("failed_attempts", ValueShape::Long),
     ]
 }
 
@@ -60,8 +69,8 @@ impl ServerContext {
     /// Which attributes are known, one bit each.
     #[must_use]
     pub fn known(&self) -> u16 {
-        let Self { now, ip, amr, auth_time, session_id, client_id, origin, ip_allowed, origin_allowed } =
-            self;
+        let Self { now, ip, amr, auth_time, session_id, client_id, origin, .. } = self;
+        let Self { ip_allowed, origin_allowed, mfa, device_known, failed_attempts, .. } = self;
         let known = [
             now.is_some(),
             ip.is_some(),
@@ -72,6 +81,9 @@ impl ServerContext {
             origin.is_some(),
             ip_allowed.is_some(),
             origin_allowed.is_some(),
+            mfa.is_some(),
+            device_known.is_some(),
+            failed_attempts.is_some(),
         ];
         known.into_iter().fold(0, |bits, is_known| bits << 1 | u16::from(is_known))
     }
@@ -89,6 +101,9 @@ impl ServerContext {
             "origin" => self.origin.as_ref().map(|origin| json!(origin)),
             "ip_allowed" => self.ip_allowed.map(|allowed| json!(allowed)),
             "origin_allowed" => self.origin_allowed.map(|allowed| json!(allowed)),
+            "mfa" => self.mfa.map(|proven| json!(proven)),
+            "device_known" => self.device_known.map(|known| json!(known)),
+            "failed_attempts" => self.failed_attempts.map(|count| json!(count)),
             _ => None,
         }
     }
@@ -115,6 +130,9 @@ enum Known {
     Origin,
     IpAllowed,
     OriginAllowed,
+    Mfa,
+    DeviceKnown,
+    FailedAttempts,
 }
 
 impl ServerShape {
@@ -133,6 +151,9 @@ impl ServerShape {
                 ("origin", Shape::Text) => Known::Origin,
                 ("ip_allowed", Shape::Bool) => Known::IpAllowed,
                 ("origin_allowed", Shape::Bool) => Known::OriginAllowed,
+                ("mfa", Shape::Bool) => Known::Mfa,
+                ("device_known", Shape::Bool) => Known::DeviceKnown,
+                ("failed_attempts", Shape::Long) => Known::FailedAttempts,
                 _ => return None,
             };
             filled.push((name.clone(), known, required));
@@ -165,6 +186,7 @@ enum Found {
 
 impl Known {
     fn value(self, server: &ServerContext) -> Found {
+        let truth = |truth: Option<bool>| truth.map(|truth| Some(CoreValue::new(truth, None)));
         let text = |text: &Option<String>| text.as_ref().map(|text| CoreValue::new(text.as_str(), None));
         let known = match self {
             Self::Now(by) => return server.now.map_or(Found::Unknown, |at| moment(by, at)),
@@ -177,8 +199,11 @@ impl Known {
             Self::SessionId => text(&server.session_id).map(Some),
             Self::ClientId => text(&server.client_id).map(Some),
             Self::Origin => text(&server.origin).map(Some),
-            Self::IpAllowed => server.ip_allowed.map(|allowed| Some(CoreValue::new(allowed, None))),
-            Self::OriginAllowed => server.origin_allowed.map(|allowed| Some(CoreValue::new(allowed, None))),
+            Self::IpAllowed => truth(server.ip_allowed),
+            Self::OriginAllowed => truth(server.origin_allowed),
+            Self::Mfa => truth(server.mfa),
+            Self::DeviceKnown => truth(server.device_known),
+            Self::FailedAttempts => server.failed_attempts.map(|count| Some(CoreValue::new(count, None))),
         };
         match known {
             None => Found::Unknown,

@@ -96,12 +96,15 @@ async fn register_user(
 /// while (`account_locked`, told only after the right password), except for devices that send the
 /// `device_token` of an earlier sign-in. Where the account has a second factor the answer to the right password
 /// is `mfa_required`, with an `mfa_token` for `POST /v1/auth/login/mfa` and the `methods` that it takes.
+///
+/// The policies are asked before the password, and about the user after it: `policy_violation`, with `decision_id`,
+/// or `step_up_required` where they want a second factor of somebody who has none.
 #[utoipa::path(
     post, path = "/v1/auth/login", tag = "auth", params(ModeQuery), request_body = LoginRequest,
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(LoginAction::NAME)),
-        ("x-problem-codes" = json!(["cross_site", "invalid_credentials", "mfa_required", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "invalid_credentials", "mfa_required", "step_up_required", "too_many_attempts", "policy_violation", "account_locked", "account_disabled", "email_unverified", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn create_login(
@@ -131,6 +134,9 @@ async fn create_login(
 /// Each refresh token works once. Presented again within 30 seconds it gives the same successor, so a
 /// lost answer or a race signs nobody out; later, or after its successor was used, it is a theft
 /// signal and ends the session (RFC 9700 §4.14.2).
+///
+/// The policies are asked about the user of the session: at `policy_violation`, with `decision_id`, and at
+/// `step_up_required` the token is not used up and the session goes on.
 #[utoipa::path(
     post, path = "/v1/auth/refresh", tag = "auth", params(ModeQuery), request_body = RefreshRequest,
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),

@@ -128,7 +128,7 @@ fn proof(code: Option<&SecretString>, recovery: Option<&SecretString>) -> Result
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(CompleteMfaLogin::NAME)),
-        ("x-problem-codes" = json!(["cross_site", "mfa_invalid", "account_locked", "too_many_attempts", "policy_violation", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "mfa_invalid", "account_locked", "too_many_attempts", "policy_violation", "step_up_required", "no_active_version"])),
     ),
 )]
 async fn complete_mfa_login(

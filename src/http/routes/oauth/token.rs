@@ -51,7 +51,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) -> Result<Response> {
     let client = client_of(&app, &headers, &form).await?;
-    let server = server_of(&app, &peer, &client);
+    let server = server_of(&app, &peer, &client).await?;
     let grant = form.needed("grant_type")?;
     let grant = Grant::named(grant).ok_or_else(|| Problem::new(Code::UnsupportedGrantType))?;
     let asked = Asked {
@@ -73,9 +73,13 @@ async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) 
 }
 
 /// What the server knows of a request of a client's.
-pub(super) fn server_of(app: &AppState, peer: &Peer, client: &Client) -> ServerContext {
+pub(super) async fn server_of(app: &AppState, peer: &Peer, client: &Client) -> Result<ServerContext> {
     let server = peer.server_context(None, app.clock.now());
-    ServerContext { client_id: Some(client.id.to_string()), ..server }
+    let server = match app.tenants.get(client.tenant_id).await? {
+        Some(tenant) => peer.listed(server, &tenant),
+        None => server,
+    };
+    Ok(ServerContext { client_id: Some(client.id.to_string()), ..server })
 }
 
 fn subject_of(form: &Form) -> Result<PlainToken> {
