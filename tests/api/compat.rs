@@ -39,7 +39,7 @@ fn told(reply: &Reply) -> Value {
 both! {
     async fn without_the_setting_there_are_no_such_paths(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
-        for (alias, _) in ALIASES.iter().chain([&(POST_REFRESH, "")]) {
+        for (alias, _) in ALIASES.iter().chain([&(POST_REFRESH, "")]).filter(|(alias, _)| !alias.contains('{')) {
             for method in [Method::POST, Method::PUT, Method::GET] {
                 test.send(method, alias, None, Some(json!({}))).await.expect_problem(404, "not_found");
             }
@@ -63,7 +63,7 @@ both! {
             json!({"user_external_id": "1"}),
         ];
         let mut tried = 0;
-        for (alias, path) in ALIASES {
+        for (alias, path) in ALIASES.iter().filter(|(alias, _)| !alias.contains('{')) {
             for (method, token) in [(Method::POST, None), (Method::PUT, None), (Method::POST, Some(&*ann.token)), (Method::GET, Some(&*ann.token)), (Method::DELETE, None)] {
                 for body in &bodies {
                     if (*path, &method, token.is_some()) == ("/v1/auth/logout", &Method::POST, true)
@@ -115,6 +115,9 @@ both! {
         assert_eq!(changed.status.as_u16(), 204, "{}", changed.text);
         test.whoami(&ann.token).await.expect_problem(401, "token_revoked");
         let acme = register(&test, "acme").await;
+        let profile = format!("/users/{}/profile", acme.owner.id);
+        let own = test.get(&profile, &acme.owner.token).await.expect(200);
+        assert_eq!(own, test.get(&format!("/v1{profile}"), &acme.owner.token).await.expect(200));
         let opened = test.post("/api/v1/auth/sdk/session", &acme.key, json!({"user_external_id": "1"})).await.expect(200);
         assert_eq!(opened["user_created"], true);
         test.post("/api/v1/auth/client/api-keys/rotate", &acme.key, json!({})).await.expect(200);

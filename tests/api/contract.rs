@@ -97,6 +97,8 @@ pub(crate) fn check(method: &Method, path: &str, reply: &Reply) {
     // The path of an older client is another name for one of the document.
     let older = ALIASES.iter().chain([&(POST_REFRESH, "/v1/auth/refresh")]).find(|(alias, _)| *alias == path);
     let path = older.filter(|_| status != 404).map_or(path, |(_, of)| of);
+    let profile = path.starts_with("/users/").then(|| format!("/v1{path}"));
+    let path = profile.as_deref().unwrap_or(path);
     let Some(operation) = operation_of(method, path) else {
         assert!(matches!(status, 404 | 405), "{method} {path} is not documented and answers {status}");
         return reply.assert_problem();

@@ -40,6 +40,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("/auth/logout", "/v1/auth/logout"),
     ("/auth/signout", "/v1/auth/logout"),
     ("/change-password", "/v1/auth/password"),
+    ("/users/{user_id}/profile", "/v1/users/{user_id}/profile"),
     ("/api/v1/auth/api-key", "/v1/api-keys"),
     ("/api/v1/auth/client/api-keys/rotate", "/v1/client/api-keys/rotate"),
     ("/api/v1/auth/client/api-keys/promote", "/v1/client/api-keys/promote"),

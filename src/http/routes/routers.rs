@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     accounts, api_keys, auth, authorize, client, compat, devices, docs, entities, health, keys, metrics,
-    oauth, oauth_clients, policy_stores, roles, sdk, sessions, setup, tenants, users,
+    oauth, oauth_clients, policy_stores, profiles, roles, sdk, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -22,6 +22,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(policy_stores::router())
         .merge(entities::router())
         .merge(users::router())
+        .merge(profiles::router())
         .merge(accounts::router())
         .merge(sessions::router())
         .merge(client::router())
@@ -64,7 +65,11 @@ pub fn routers(app: &AppState) -> Routers {
         router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
     };
     let with_aliases = |router: Router<AppState>| {
-        if app.config.server.compat_routes { compat::mount(router, app) } else { router }
+        if app.config.server.compat_routes {
+            compat::mount(router, app).method_not_allowed_fallback(method_not_allowed)
+        } else {
+            router
+        }
     };
     let with_docs = |router: Router<AppState>| {
         if app.config.docs.enabled { router.merge(docs::router()) } else { router }
