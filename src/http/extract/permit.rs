@@ -37,7 +37,7 @@ pub struct Authenticated {
     /// Where from.
     pub client: Client,
     /// When it came.
-    at: Millis,
+    pub at: Millis,
 }
 
 /// Proof that the caller, of whatever kind, may do `A`.
@@ -74,6 +74,12 @@ impl Authenticated {
     /// Asks the engine whether the caller may do `A` to `resource`, a type and an id.
     pub async fn may<A: Action>(&self, app: &AppState, resource: (&str, &str)) -> Result<()> {
         ask::<A>(app, &self.caller, &self.server(), resource).await
+    }
+
+    /// As [`Authenticated::may`] of something that is done to a tenant, with what its lists say of the request (R98).
+    pub async fn may_in<A: Action>(&self, app: &AppState, tenant: &Tenant) -> Result<()> {
+        let server = self.client.server_context_in(tenant, self.at);
+        ask::<A>(app, &self.caller, &server, ("Tenant", &tenant.id.to_string())).await
     }
 
     /// What the server knows of the request.
@@ -146,6 +152,7 @@ impl FromRequestParts<AppState> for Authenticated {
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
+        check_origin(app, &client, &caller).await?;
         Ok(Self { caller, client, at: app.clock.now() })
     }
 }
@@ -248,6 +255,22 @@ fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
         return Err(Problem::new(Code::CrossSite));
     }
     Ok(sent)
+}
+
+/// What a tenant's own server handed on to a page is for pages of one origin, and of those that are on the tenant's
+/// list now (R103, threat T46). A program that sends no origin is not a page.
+async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Result<()> {
+    let (Some(user), Some(origin)) = (caller.user(), client.origin()) else { return Ok(()) };
+    if !user.is_vouched_for() {
+        return Ok(());
+    }
+    let is_bound = user.claims.origin.as_deref().is_none_or(|bound| bound == origin);
+    let tenant = app.tenants.get(user.tenant_id).await?;
+    let is_listed = tenant.is_some_and(|tenant| {
+        let listed = &tenant.settings.allowed_origins;
+        listed.is_empty() || listed.iter().any(|known| known.as_str() == origin)
+    });
+    if is_bound && is_listed { Ok(()) } else { Err(Problem::new(Code::OriginNotAllowed)) }
 }
 
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from
