@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{AuthorizeError, AuthorizeService, Guarded};
+use super::{AuthorizeError, AuthorizeService, Denial, Guarded, Permission};
 use crate::{
     authn::{AuthnError, Entrant, Gate, proves_second_factor},
     base::Clock,
@@ -28,14 +28,15 @@ impl PolicyGate {
         let Entrant { tenant, user, action, client, .. } = entrant;
         let settings = self.tenants.get(tenant).await?.ok_or(AuthnError::UserGone)?;
         let settings = &settings.settings;
+        let session = entrant.session.map(|session| session.to_string());
         let server = ServerContext {
             now: Some(self.clock.now()),
             ip: client.ip,
-            amr: Some(entrant.amr.to_vec()),
+            amr: Some(entrant.amr),
             auth_time: Some(entrant.auth_time),
-            session_id: entrant.session.map(|session| session.to_string()),
+            session_id: session.as_deref(),
             client_id: None,
-            origin: client.origin.clone(),
+            origin: client.origin.as_deref(),
             ip_allowed: settings.lists_address(client.ip),
             origin_allowed: settings.lists_origin(client.origin.as_deref()),
             mfa: Some(proves_second_factor(entrant.amr)),
@@ -50,9 +51,8 @@ impl PolicyGate {
             AuthorizeError::Entropy(error) => AuthnError::Entropy(error),
             error => AuthnError::Undecided(error.to_string()),
         })?;
-        let decision = decided.decision_id;
-        match decided.step_up {
-            _ if decided.allow => Ok(()),
+        let Permission::Denied(Denial { decision_id: decision, step_up }) = decided else { return Ok(()) };
+        match step_up {
             Some(wanted) => {
                 let (acr, max_age_secs) = (wanted.acr.clone(), wanted.max_age_secs);
                 Err(AuthnError::ProofDemanded { decision, acr, max_age_secs })

@@ -30,6 +30,6 @@ pub use error::AuthorizeError;
 pub use gate::PolicyGate;
 pub use guard::GuardMemo;
 pub use identity::IdentityCache;
-pub use model::{Answer, Ask, EntityRef, Guarded, Permission, Pinned};
+pub use model::{Answer, Ask, Denial, EntityRef, Guarded, Permission, Pinned};
 pub use service::AuthorizeService;
 pub use verify::{FullWalk, Sampling, WRONG_INDEX};

@@ -79,7 +79,7 @@ pub struct Ask<'a> {
     /// Whether to say why.
     pub explain: bool,
     /// What the server itself knows of the request.
-    pub server: &'a ServerContext,
+    pub server: &'a ServerContext<'a>,
 }
 
 /// A decision with everything that names it. Store and version are those of the [`Pinned`] that was asked.
@@ -103,16 +103,23 @@ pub struct Guarded<'a> {
     /// To what.
     pub resource: (&'a str, &'a str),
     /// What the server knows of the request.
-    pub server: &'a ServerContext,
+    pub server: &'a ServerContext<'a>,
 }
 
 /// Whether our own API may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
-    /// Whether it may.
-    pub allow: bool,
-    /// The decision's id.
+pub enum Permission {
+    /// It may.
+    Allowed,
+    /// It may not.
+    Denied(Denial),
+}
+
+/// A no of the policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The decision's id, which the caller is told.
     pub decision_id: DecisionId,
-    /// The proof that a denial asks for, if every policy behind it does.
+    /// The proof that would lead to another answer, if every policy behind this one asks for it.
     pub step_up: Option<Arc<StepUp>>,
 }

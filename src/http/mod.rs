@@ -19,8 +19,9 @@ mod routes;
 mod serve;
 mod state;
 mod timed;
+mod timers;
 
 pub use problem::{FieldError, Problem, ProblemBody};
-pub use routes::{Routers, routers};
+pub use routes::{ALIASES, POST_REFRESH, Routers, routers};
 pub use serve::{ServerLimits, serve};
 pub use state::AppState;

@@ -22,7 +22,7 @@ use crate::{
     http::state::AppState,
     policy::ServerContext,
     sessions::ClientInfo,
-    tenants::Tenant,
+    tenants::{Origin, Tenant},
 };
 
 /// Most addresses of `X-Forwarded-For` that are looked at.
@@ -55,25 +55,25 @@ impl Client {
         let cut = |text: String, most: usize| text.chars().take(most).collect();
         ClientInfo {
             ip: self.ip,
-            origin: self.origin(),
             user_agent: text(self.user_agent.as_ref()).map(|agent| agent.chars().take(512).collect()),
             device_name: device.0.map(|name| cut(name, 100)),
             device_platform: device.1.map(|platform| cut(platform, 32)),
             device_key: None,
             brands: text(self.brands.as_ref()).map(ToOwned::to_owned),
             platform_hint: text(self.platform_hint.as_ref()).map(ToOwned::to_owned),
+            origin: self.origin().map(ToOwned::to_owned),
         }
     }
 
     /// What the server knows of a request at `now`, for `context.bailiwick` (authorize.md §3).
-    pub fn server_context(&self, user: Option<&UserCaller>, now: Millis) -> ServerContext {
+    pub fn server_context<'a>(&'a self, user: Option<&'a UserCaller>, now: Millis) -> ServerContext<'a> {
         ServerContext {
             now: Some(now),
             ip: self.ip,
-            amr: user.map(|user| user.amr.clone()),
+            amr: user.map(|user| &*user.amr),
             auth_time: user.map(|user| user.auth_time),
-            session_id: user.map(|user| user.session_id.to_string()),
-            client_id: user.map(|user| user.claims.client_id.clone()),
+            session_id: user.map(|user| &*user.session),
+            client_id: user.map(|user| &*user.claims.client_id),
             origin: self.origin(),
             mfa: user.map(|user| proves_second_factor(&user.amr)),
             ..ServerContext::default()
@@ -81,28 +81,35 @@ impl Client {
     }
 
     /// The same for what is done to a tenant, with what its lists say of the request (R98).
-    pub fn server_context_in(&self, tenant: &Tenant, now: Millis) -> ServerContext {
+    pub fn server_context_in(&self, tenant: &Tenant, now: Millis) -> ServerContext<'_> {
         self.listed(self.server_context(None, now), tenant)
     }
 
-    /// What is known of this request, with what the lists of `tenant` say of it.
-    pub fn listed(&self, server: ServerContext, tenant: &Tenant) -> ServerContext {
+    /// What is known of this request, with what the lists of `tenant` say of it. An origin that cannot be read is one
+    /// too: it is on no list.
+    pub fn listed<'a>(&self, server: ServerContext<'a>, tenant: &Tenant) -> ServerContext<'a> {
         let settings = &tenant.settings;
         ServerContext {
             ip_allowed: settings.lists_address(self.ip),
-            origin_allowed: settings.lists_origin(server.origin.as_deref()),
+            origin_allowed: settings.lists_origin(server.origin),
             ..server
         }
-    }
-
-    /// The origin that the browser sent. One that cannot be read is an origin too: it is on no list.
-    fn origin(&self) -> Option<String> {
-        self.origin.as_ref().map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned())
     }
 
     /// Whether a page of some origin sent the request.
     pub fn has_origin(&self) -> bool {
         self.origin.is_some()
+    }
+
+    /// The origin whose page sent the request; empty when it cannot be read.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_ref().map(|origin| origin.to_str().unwrap_or_default())
+    }
+
+    /// The same client, as if a page of `origin` had sent the request.
+    #[must_use]
+    pub fn on_behalf_of(self, origin: &Origin) -> Self {
+        Self { origin: HeaderValue::from_str(origin.as_str()).ok(), ..self }
     }
 }
 

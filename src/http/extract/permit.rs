@@ -15,8 +15,8 @@ use crate::{
     api_keys::Scopes,
     audit::Actor,
     authn::{Caller, UserCaller},
-    authorize::{EntityRef, Guarded, Permission},
-    base::TenantId,
+    authorize::{Denial, EntityRef, Guarded, Permission},
+    base::{Millis, TenantId},
     http::{
         actions::{Action, ResourceOf, UseApiKey},
         codes::Code,
@@ -36,8 +36,8 @@ pub struct Authenticated {
     pub caller: Caller,
     /// Where from.
     pub client: Client,
-    /// What the server knows of the request.
-    pub server: ServerContext,
+    /// When it came.
+    pub at: Millis,
 }
 
 /// Proof that the caller, of whatever kind, may do `A`.
@@ -73,17 +73,38 @@ pub struct OpenPermit<A> {
 impl Authenticated {
     /// Asks the engine whether the caller may do `A` to `resource`, a type and an id.
     pub async fn may<A: Action>(&self, app: &AppState, resource: (&str, &str)) -> Result<()> {
-        ask::<A>(app, &self.caller, &self.server, resource).await
+        ask::<A>(app, &self.caller, &self.server(), resource).await
+    }
+
+    /// As [`Authenticated::may`] of something that is done to a tenant, with what its lists say of the request (R98).
+    pub async fn may_in<A: Action>(&self, app: &AppState, tenant: &Tenant) -> Result<()> {
+        let server = self.client.server_context_in(tenant, self.at);
+        ask::<A>(app, &self.caller, &server, ("Tenant", &tenant.id.to_string())).await
+    }
+
+    /// What the server knows of the request.
+    pub fn server(&self) -> ServerContext<'_> {
+        let known = self.client.server_context(self.caller.user().map(|user| &**user), self.at);
+        match &self.caller {
+            Caller::Service(service) => ServerContext { client_id: Some(&service.name), ..known },
+            Caller::Anonymous | Caller::User(_) | Caller::Key(_) => known,
+        }
+    }
+
+    /// What it knows where the question is not about the caller: how somebody signed in says nothing about anybody
+    /// else. `user` is who the question is about, if they said so by a token of theirs.
+    pub fn server_for<'a>(&'a self, user: Option<&'a UserCaller>) -> ServerContext<'a> {
+        self.client.server_context(user, self.at)
     }
 
     /// As [`Authenticated::may`], with a proof of it.
-    pub async fn permit<A: Action>(mut self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
-        if is_issuing(A::NAME)
-            && let Some(tenant) = app.tenants.get(self.caller.tenant()).await?
-        {
-            self.server = self.client.listed(self.server, &tenant);
-        }
-        self.may::<A>(app, (&resource.type_name, &resource.id)).await?;
+    pub async fn permit<A: Action>(self, app: &AppState, resource: EntityRef) -> Result<Permit<A>> {
+        let tenant = if is_issuing(A::NAME) { app.tenants.get(self.caller.tenant()).await? } else { None };
+        let server = match &tenant {
+            Some(tenant) => self.client.listed(self.server(), tenant),
+            None => self.server(),
+        };
+        ask::<A>(app, &self.caller, &server, (&resource.type_name, &resource.id)).await?;
         Ok(Permit { caller: self.caller, client: self.client, action: PhantomData })
     }
 }
@@ -136,11 +157,8 @@ impl FromRequestParts<AppState> for Authenticated {
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
-        let mut server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
-        if let Caller::Service(service) = &caller {
-            server.client_id = Some(service.name.clone());
-        }
-        Ok(Self { caller, client, server })
+        check_origin(app, &client, &caller).await?;
+        Ok(Self { caller, client, at: app.clock.now() })
     }
 }
 
@@ -250,6 +268,22 @@ fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
     Ok(sent)
 }
 
+/// What a tenant's own server handed on to a page is for pages of one origin, and of those that are on the tenant's
+/// list now (R103, threat T46). A program that sends no origin is not a page.
+async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Result<()> {
+    let (Some(user), Some(origin)) = (caller.user(), client.origin()) else { return Ok(()) };
+    if !user.is_vouched_for() {
+        return Ok(());
+    }
+    let is_bound = user.claims.origin.as_deref().is_none_or(|bound| bound == origin);
+    let tenant = app.tenants.get(user.tenant_id).await?;
+    let is_listed = tenant.is_some_and(|tenant| {
+        let listed = &tenant.settings.allowed_origins;
+        listed.is_empty() || listed.iter().any(|known| known.as_str() == origin)
+    });
+    if is_bound && is_listed { Ok(()) } else { Err(Problem::new(Code::OriginNotAllowed)) }
+}
+
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from
 /// this address.
 async fn holder_of(app: &AppState, client: &Client, key: &str) -> Result<Caller> {
@@ -265,9 +299,8 @@ async fn holder_of(app: &AppState, client: &Client, key: &str) -> Result<Caller>
         let tenant = caller.tenant().to_string();
         let (principal, resource) = (caller.entity(), ("Tenant", &*tenant));
         let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };
-        let decided = app.authorize.guard(caller.tenant(), guarded).await?;
-        if !decided.allow {
-            return Err(denied(Code::PolicyViolation, UseApiKey::NAME, decided));
+        if let Permission::Denied(denial) = app.authorize.guard(caller.tenant(), guarded).await? {
+            return Err(denied(Code::PolicyViolation, UseApiKey::NAME, &denial));
         }
         used.permitted();
     }
@@ -277,7 +310,7 @@ async fn holder_of(app: &AppState, client: &Client, key: &str) -> Result<Caller>
 async fn ask<A: Action>(
     app: &AppState,
     caller: &Caller,
-    server: &ServerContext,
+    server: &ServerContext<'_>,
     resource: (&str, &str),
 ) -> Result<()> {
     // What a key or a token may be used for at most comes before what its holder may do.
@@ -291,21 +324,18 @@ async fn ask<A: Action>(
         return Err(Problem::new(Code::InsufficientPermissions).detail(said));
     }
     let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };
-    let decided = app.authorize.guard(caller.tenant(), guarded).await?;
-    if decided.allow {
-        return Ok(());
-    }
+    let Permission::Denied(denial) = app.authorize.guard(caller.tenant(), guarded).await? else { return Ok(()) };
     let is_of_policies = matches!(caller, Caller::Anonymous) || is_issuing(A::NAME);
     let code = if is_of_policies { Code::PolicyViolation } else { Code::InsufficientPermissions };
-    Err(denied(code, A::NAME, decided))
+    Err(denied(code, A::NAME, &denial))
 }
 
-fn denied(code: Code, action: &str, decided: Permission) -> Problem {
-    let problem = match &decided.step_up {
+fn denied(code: Code, action: &str, denial: &Denial) -> Problem {
+    let problem = match &denial.step_up {
         Some(wanted) => Problem::step_up(wanted.acr.as_deref(), wanted.max_age_secs),
         None => Problem::new(code),
     };
     problem
         .detail(format!("the policies do not allow `{action}` here"))
-        .extension("decision_id", decided.decision_id.to_string())
+        .extension("decision_id", denial.decision_id.to_string())
 }

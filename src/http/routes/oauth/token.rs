@@ -11,8 +11,8 @@ use super::{
     proof::client_of,
 };
 use crate::{
-    base::PlainToken,
-    clients::{Client, Grant},
+    base::{PlainToken, TenantId},
+    clients::Grant,
     http::{
         actions::{Action, IssueToken},
         codes::Code,
@@ -51,7 +51,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) -> Result<Response> {
     let client = client_of(&app, &headers, &form).await?;
-    let server = server_of(&app, &peer, &client).await?;
+    let name = client.id.to_string();
+    let server = server_of(&app, &peer, (client.tenant_id, &name)).await?;
     let grant = form.needed("grant_type")?;
     let grant = Grant::named(grant).ok_or_else(|| Problem::new(Code::UnsupportedGrantType))?;
     let asked = Asked {
@@ -73,13 +74,17 @@ async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) 
 }
 
 /// What the server knows of a request of a client's.
-pub(super) async fn server_of(app: &AppState, peer: &Peer, client: &Client) -> Result<ServerContext> {
+pub(super) async fn server_of<'a>(
+    app: &AppState,
+    peer: &'a Peer,
+    (tenant, client): (TenantId, &'a str),
+) -> Result<ServerContext<'a>> {
     let server = peer.server_context(None, app.clock.now());
-    let server = match app.tenants.get(client.tenant_id).await? {
+    let server = match app.tenants.get(tenant).await? {
         Some(tenant) => peer.listed(server, &tenant),
         None => server,
     };
-    Ok(ServerContext { client_id: Some(client.id.to_string()), ..server })
+    Ok(ServerContext { client_id: Some(client), ..server })
 }
 
 fn subject_of(form: &Form) -> Result<PlainToken> {
