@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{Request, header},
+    http::{Method, Request, header},
 };
 use serde_json::{Value, json};
 
@@ -68,8 +68,9 @@ both! {
         refresh_from(&test, ELSEWHERE, &inside.refresh).await.expect_problem(403, "policy_violation");
         refresh_from(&test, OFFICE, &inside.refresh).await.expect(200); // nothing was used up, nothing ended
         // Other plans are not concerned.
-        let body = json!({"identifier": "root@example.com", "password": PASSWORD});
-        post_from(&test, ELSEWHERE, "/v1/auth/login", None, body).await.expect(200);
+        let path = format!("/v1/admin/tenants/{}", acme.tenant);
+        test.send(Method::PATCH, &path, Some(&root.token), Some(json!({"plan": "pro"}))).await.expect(200);
+        sign_in_from(&test, owner, &acme.tenant, ELSEWHERE, None).await.expect(200);
     }
 
     async fn a_policy_keeps_a_user_out_at_every_way_in(backend: Backend) {

@@ -324,7 +324,9 @@ async fn ask<A: Action>(
         return Err(Problem::new(Code::InsufficientPermissions).detail(said));
     }
     let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };
-    let Permission::Denied(denial) = app.authorize.guard(caller.tenant(), guarded).await? else { return Ok(()) };
+    let Permission::Denied(denial) = app.authorize.guard(caller.tenant(), guarded).await? else {
+        return Ok(());
+    };
     let is_of_policies = matches!(caller, Caller::Anonymous) || is_issuing(A::NAME);
     let code = if is_of_policies { Code::PolicyViolation } else { Code::InsufficientPermissions };
     Err(denied(code, A::NAME, &denial))
