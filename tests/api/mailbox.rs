@@ -105,7 +105,7 @@ async fn converse(stream: TcpStream, kept: &Mutex<Vec<Mail>>, refused: &Mutex<Ve
         let upper = line.to_uppercase();
         let inside = || line[line.find('<').unwrap() + 1..line.find('>').unwrap()].to_owned();
         let answer = if upper.starts_with("EHLO") {
-            "250-test\r\n250 SMTPUTF8"
+            "250-test\r\n250-8BITMIME\r\n250 SMTPUTF8"
         } else if upper.starts_with("MAIL FROM") {
             from = inside();
             "250 ok"
