@@ -35,7 +35,7 @@ pub use crate::jws::{Algorithm, Audience};
 pub use error::TokenError;
 pub use keys::JwkSet;
 pub use model::{
-    AccessClaims, AccessSubject, AccessToken, CLIENT, JWKS_MAX_AGE, KeyState, KeyStateError, Rewrapped,
+    AccessClaims, AccessSubject, AccessToken, CLIENT, JWKS_MAX_AGE, KeyState, KeyStateError,
     SigningKey, TokenSettings,
 };
 pub use service::{TokenParts, TokenService};

@@ -2,12 +2,14 @@
 
 use std::{process::Output, time::Duration};
 
-use serde_json::Value;
+use bailiwick::base::{Clock, SystemClock};
+use serde_json::{Value, json};
 
 use crate::{
-    client::Client,
+    client::{Client, PASSWORD},
     server::{Installation, PROGRAM, ROOT},
     support::unique,
+    totp::AuthenticatorApp,
     turn::Turn,
     wait,
 };
@@ -70,6 +72,7 @@ fn a_new_master_key_takes_over() {
     let mut installation = Installation::new(&[("secrets.master_key", &old)]);
     let server = installation.start();
     let root = server.administrator();
+    let (ann, app) = enrolled(&server.public);
     server.stop();
 
     installation.set(&[("secrets.master_key", &new)]);
@@ -77,14 +80,32 @@ fn a_new_master_key_takes_over() {
     assert!(refused.err.contains("hint: give the master key that sealed it"), "{}", refused.err);
 
     installation.set(&[("secrets.previous_master_key", &old)]);
-    assert_eq!(good(&installation, &["rewrap"]), "1 sealed anew, 0 already were\n");
+    let anew = "signing keys: 1 sealed anew, 0 already were\nsecond factors: 1 sealed anew, 0 already were\n";
+    assert_eq!(good(&installation, &["rewrap"]), anew);
+    let kept = "signing keys: 0 sealed anew, 1 already were\nsecond factors: 0 sealed anew, 1 already were\n";
+    assert_eq!(good(&installation, &["rewrap"]), kept);
     let server = installation.start();
     server.public.get_as(&root.token, "/v1/users/me").expect(200);
-    let refreshed = serde_json::json!({"refresh_token": root.refresh});
+    let refreshed = json!({"refresh_token": root.refresh});
     server.public.post("/v1/auth/refresh", &refreshed).expect(200);
     server.stop();
 
     installation.unset("secrets.previous_master_key");
     let server = installation.start();
     server.public.get_as(&root.token, "/v1/users/me").expect(200);
+    let half = server.public.post("/v1/auth/login", &json!({"identifier": ann, "password": PASSWORD}));
+    assert_eq!((half.status, &half.body["code"]), (401, &json!("mfa_required")), "{}", half.text);
+    // The code of the next step: the one of this step may be used up.
+    let second = json!({"mfa_token": half.body["mfa_token"], "code": app.shows(SystemClock.now().as_secs() + 30)});
+    server.public.post("/v1/auth/login/mfa", &second).expect(200);
+}
+
+/// A user with a second factor: the address, and the app.
+fn enrolled(public: &Client) -> (String, AuthenticatorApp) {
+    let ann = public.user("ann");
+    let secret = public.send("POST", "/v1/auth/mfa/totp", Some(&ann.token), None).expect(200);
+    let app = AuthenticatorApp::reading(secret["secret"].as_str().unwrap());
+    let code = json!({"code": app.shows(SystemClock.now().as_secs())});
+    public.post_as(&ann.token, "/v1/auth/mfa/totp/confirm", &code).expect(200);
+    ("ann@example.com".to_owned(), app)
 }
