@@ -141,7 +141,9 @@ mod tests {
         let entropy = SeededEntropy::new(3);
         let (old, new) = (SealingKey::new([8; 32]), SealingKey::new([9; 32]).or_previous(Some([8; 32])));
         let sealed = old.seal("t:c:1", b"secret", &entropy).unwrap();
-        let Resealed::Anew(anew) = new.reseal("t:c:1", &sealed, &entropy).unwrap() else { panic!("it opens") };
+        let Resealed::Anew(anew) = new.reseal("t:c:1", &sealed, &entropy).unwrap() else {
+            panic!("it opens")
+        };
         assert_eq!(SealingKey::new([9; 32]).open("t:c:1", &anew).unwrap(), b"secret");
         assert_eq!(new.reseal("t:c:1", &anew, &entropy).unwrap(), Resealed::Kept);
         assert_eq!(new.reseal("t:c:2", &sealed, &entropy).unwrap(), Resealed::Lost);

@@ -67,6 +67,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
 /// A line about values that were to be sealed anew.
 fn told(what: &str, done: Rewrapped) -> String {
     let Rewrapped { resealed, kept, lost } = done;
-    let lost = if lost > 0 { format!(", {lost} open with no master key that is known") } else { String::new() };
+    let lost =
+        if lost > 0 { format!(", {lost} open with no master key that is known") } else { String::new() };
     format!("{what}: {resealed} sealed anew, {kept} already were{lost}\n")
 }

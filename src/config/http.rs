@@ -20,7 +20,8 @@ section! {
         public_url: Option<String> = None,
         /// Networks whose `X-Forwarded-For` and `X-Request-Id` are believed. Default: nobody.
         trusted_proxies: Vec<IpNet> = Vec::new(),
-        /// Origins that browsers may call from. Default: none, so no CORS headers at all.
+        /// Origins whose pages may call, with cookies too. Pages of the origins that a tenant lists may call the public
+        /// listener besides, with tokens of their own.
         cors_origins: Vec<String> = Vec::new(),
         /// Largest request body, bytes.
         body_limit_bytes: usize = 64 * 1024,

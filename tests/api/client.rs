@@ -6,6 +6,7 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
+use bailiwick::config::Config;
 use serde_json::{Value, json};
 
 use crate::{
@@ -24,7 +25,18 @@ pub(crate) struct Company {
 }
 
 pub(crate) async fn open_to_companies(backend: Backend) -> Option<TestApp> {
-    TestApp::spawn_with(backend, |config| config.tenants.self_registration = true).await
+    open_to_companies_with(backend, |_| ()).await
+}
+
+pub(crate) async fn open_to_companies_with(
+    backend: Backend,
+    change: impl FnOnce(&mut Config),
+) -> Option<TestApp> {
+    TestApp::spawn_with(backend, |config| {
+        config.tenants.self_registration = true;
+        change(config);
+    })
+    .await
 }
 
 fn form(name: &str) -> Value {

@@ -16,6 +16,7 @@ mod app;
 mod client;
 mod contract;
 mod entities;
+mod exchange;
 mod forge;
 
 mod api_keys;
@@ -32,6 +33,7 @@ mod identity;
 mod journeys;
 mod keys;
 mod logs;
+mod mail_tls;
 mod mailbox;
 mod matrix;
 mod metrics;
@@ -43,6 +45,7 @@ mod policy_stores;
 mod recovery;
 mod refresh;
 mod roles;
+mod samples;
 #[path = "../security/mod.rs"]
 mod security;
 mod sessions;

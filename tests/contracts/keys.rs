@@ -4,12 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bailiwick::{
     audit::{self, Actor},
-    base::{Clock, Limit, ManualClock, MasterKey, OsEntropy, TenantId},
+    base::{Clock, Limit, ManualClock, MasterKey, OsEntropy, Rewrapped, TenantId},
     bus::Bus,
     storage::{Db, Run},
-    tokens::{
-        Algorithm, KeyState, SigningKey, TokenError, TokenParts, TokenService, TokenSettings,
-    },
+    tokens::{Algorithm, KeyState, SigningKey, TokenError, TokenParts, TokenService, TokenSettings},
     write_tx,
 };
 use serde_json::Value;

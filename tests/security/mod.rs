@@ -1,6 +1,7 @@
 //! The threats of the threat model, each with the test that proves its defence, named after its row.
 
 mod histories;
+mod program_histories;
 mod t05_token_kinds;
 mod t09_enumeration;
 mod t10_hash_storm;

@@ -94,7 +94,13 @@ impl Step {
 
 /// Stops `first` at its look number `at`, and lets `second` run meanwhile. Answers both, and whether `first` looked
 /// that often.
-async fn interleave(gate: &Gate, public: &Router, at: usize, first: Step, second: Step) -> (Reply, Reply, bool) {
+async fn interleave(
+    gate: &Gate,
+    public: &Router,
+    at: usize,
+    first: Step,
+    second: Step,
+) -> (Reply, Reply, bool) {
     let (reached, mut stopped) = oneshot::channel();
     let (go, wait) = mpsc::channel();
     gate.looks.store(0, Ordering::SeqCst);

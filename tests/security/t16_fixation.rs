@@ -18,7 +18,8 @@ use crate::{
 async fn sign_in(test: &TestApp, mode: &str, headers: &[(&str, &str)], more: Value) -> Reply {
     let mut body = json!({"identifier": "ann@example.com", "password": PASSWORD});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let request = Request::post(format!("/v1/auth/login{mode}")).header(header::CONTENT_TYPE, "application/json");
+    let request =
+        Request::post(format!("/v1/auth/login{mode}")).header(header::CONTENT_TYPE, "application/json");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     raw(&test.routers.public, request.body(Body::from(body.to_string())).unwrap()).await
 }

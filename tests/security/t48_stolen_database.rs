@@ -169,7 +169,7 @@ both! {
             keep("the token of a link", mail.token());
         }
         let handed = test.post(&format!("/v1/admin/users/{}/reset-link", ann.id), &root.token, json!({})).await.expect(200);
-        keep("the token of a link that was handed over", handed["url"].as_str().unwrap().split_once("#token=").unwrap().1);
+        keep("the token of a link that was handed over", handed["link"].as_str().unwrap().split_once("#token=").unwrap().1);
         secrets.push(("the secret of a second factor", app.secret().to_vec()));
         // Keys that sign.
         test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);

@@ -96,7 +96,8 @@ fn a_new_master_key_takes_over() {
     let half = server.public.post("/v1/auth/login", &json!({"identifier": ann, "password": PASSWORD}));
     assert_eq!((half.status, &half.body["code"]), (401, &json!("mfa_required")), "{}", half.text);
     // The code of the next step: the one of this step may be used up.
-    let second = json!({"mfa_token": half.body["mfa_token"], "code": app.shows(SystemClock.now().as_secs() + 30)});
+    let second =
+        json!({"mfa_token": half.body["mfa_token"], "code": app.shows(SystemClock.now().as_secs() + 30)});
     server.public.post("/v1/auth/login/mfa", &second).expect(200);
 }
 

@@ -85,7 +85,11 @@ pub(super) struct Secret {
 }
 
 /// The secrets of the next so many users, of whatever tenant, in the order of their ids.
-pub(super) async fn secrets_after(run: &mut dyn Run, after: Option<UserId>, most: i64) -> Result<Vec<Secret>> {
+pub(super) async fn secrets_after(
+    run: &mut dyn Run,
+    after: Option<UserId>,
+    most: i64,
+) -> Result<Vec<Secret>> {
     run.sql(
         "SELECT tenant_id, user_id, secret_sealed FROM totp_factors
          WHERE CAST($1 AS TEXT) IS NULL OR user_id > $1 ORDER BY user_id LIMIT $2",
