@@ -14,6 +14,8 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("entities.write", &["writeEntities"]),
     ("client.read", &["readClient", "readClientSettings"]),
     ("client.keys", &["rotateClientKey", "promoteClientKey"]),
+    ("profiles.read", &["readProfile"]),
+    ("profiles.write", &["updateProfile"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];

@@ -15,7 +15,7 @@ pub(super) enum Command {
     List,
     /// Publish the next key; it signs ten minutes later, and nobody notices
     Rotate,
-    /// Seal private keys and second factors with the present master key, where the previous one still does
+    /// Seal private keys, second factors and profiles with the present master key, where the previous one still does
     Rewrap,
     /// Drop a key that may have leaked, with every token that it signed
     Revoke(Revoke),
@@ -50,8 +50,9 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
             Command::Rewrap => {
                 let keys = app.tokens.rewrap(actor).await?;
                 let factors = app.authn.rewrap_second_factors(actor).await?;
-                are_lost = keys.lost + factors.lost > 0;
-                told("signing keys", keys) + &told("second factors", factors)
+                let profiles = app.profiles.reseal().await?;
+                are_lost = keys.lost + factors.lost + profiles.lost > 0;
+                told("signing keys", keys) + &told("second factors", factors) + &told("profiles", profiles)
             }
             Command::Revoke(Revoke { kid }) => {
                 app.tokens.revoke(kid, actor).await?;

@@ -3,7 +3,12 @@
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::bodies::{EndedSessions, LinkBody, LinkRequest, UserFilter, UserPage};
+use super::{
+    bodies::{EndedSessions, LinkBody, LinkRequest, UserFilter, UserPage},
+    sessions::{
+        __path_list_user_sessions, __path_revoke_user_session, list_user_sessions, revoke_user_session,
+    },
+};
 use crate::{
     authorize::EntityRef,
     base::UserId,
@@ -26,10 +31,12 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(unlock_user))
         .routes(routes!(revoke_user_sessions))
         .routes(routes!(make_user_link))
+        .routes(routes!(list_user_sessions))
+        .routes(routes!(revoke_user_session))
 }
 
 /// Asks the engine about this user too, once it is known that the caller's tenant has them.
-async fn about<A: Action>(app: &AppState, permit: &Permit<A>, id: UserId) -> Result<()> {
+pub(super) async fn about<A: Action>(app: &AppState, permit: &Permit<A>, id: UserId) -> Result<()> {
     app.users.get(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     permit.also(app, EntityRef::new("User", id.to_string())).await
 }
