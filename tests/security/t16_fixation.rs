@@ -1,7 +1,7 @@
 //! T16: a session that somebody else knows is never what a user is signed in with.
 //!
-//! Seen to fail: with the session of a cookie that came along taken over, the first test; with the session kept at a
-//! step-up or a change of password, the second.
+//! Seen to fail: with the device believed that a token of another user names, the first test; with the session kept at
+//! a step-up, the second.
 
 use axum::{
     body::Body,

@@ -1,6 +1,7 @@
 //! T48: a stolen database or backup has only digests and sealed values. (What is sealed: `t48_sealed_rows`.)
 //!
-//! Seen to fail: with the secret of a client stored as it is, the search of the dump.
+//! Seen to fail: with the secret of a client stored as it is, the search of the dump. That the search finds a secret in
+//! every spelling is a test of its own.
 
 use std::collections::HashMap;
 
