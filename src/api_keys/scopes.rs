@@ -16,6 +16,7 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("client.keys", &["rotateClientKey", "promoteClientKey"]),
     ("profiles.read", &["readProfile"]),
     ("profiles.write", &["updateProfile"]),
+    ("users.lock", &["lockUser", "unlockUser"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];

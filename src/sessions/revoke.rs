@@ -58,7 +58,8 @@ impl SessionService {
     ) -> Result<Ended, SessionError> {
         let ended = self.end_one(tx, tenant, user, session, reason).await?.ok_or(SessionError::NotFound)?;
         let subject = session.to_string();
-        let entry = actor.does(tenant, "session_revoked", &subject, json!({ "reason": reason }));
+        let entry =
+            actor.does(tenant, "session_revoked", &subject, json!({ "user_id": user, "reason": reason }));
         audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
         Ok(ended)
     }
@@ -80,7 +81,10 @@ impl SessionService {
                 store::add_news(tx, "session", &id.to_string(), 0, now).await?;
                 ended.sessions.push((id, user, device));
             }
-            let (subject, detail) = (user.to_string(), json!({ "kept": keep, "ended": ended.count() }));
+            let (subject, detail) = (
+                user.to_string(),
+                json!({ "user_id": user, "reason": "revoked", "kept": keep, "ended": ended.count() }),
+            );
             let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
             audit::record(tx, now, &*self.entropy, entry).await?;
             Ok(ended)
@@ -105,7 +109,7 @@ impl SessionService {
         let ended = store::revoke_all(tx, tenant, user, None, reason, now).await?;
         let subject = user.to_string();
         store::add_news(tx, "user", &subject, epoch, now).await?;
-        let detail = json!({ "reason": reason, "epoch": epoch, "ended": ended.len() });
+        let detail = json!({ "user_id": user, "reason": reason, "epoch": epoch, "ended": ended.len() });
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         let sessions = ended.into_iter().map(|(id, device)| (id, user, device)).collect();

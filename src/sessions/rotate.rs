@@ -176,7 +176,8 @@ impl SessionService {
         };
         let (user, subject) = (row.user_id.to_string(), row.id.to_string());
         let actor = Actor { name: &user, request_id };
-        let entry = actor.does(row.tenant_id, action, &subject, json!({ "other": what }));
+        let entry =
+            actor.does(row.tenant_id, action, &subject, json!({ "user_id": row.user_id, "other": what }));
         audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
         Ok(ended)
     }
@@ -191,7 +192,8 @@ impl SessionService {
     ) -> Result<Ended, SessionError> {
         let ended = self.end_one(tx, row.tenant_id, row.user_id, row.id, "refresh_reused").await?;
         let (user, subject) = (row.user_id.to_string(), row.id.to_string());
-        let detail = json!({ "generation": presented.generation, "version": row.version });
+        let detail =
+            json!({ "user_id": row.user_id, "generation": presented.generation, "version": row.version });
         let actor = Actor { name: &user, request_id };
         let entry = actor.does(row.tenant_id, "refresh_reused", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;

@@ -131,7 +131,7 @@ impl SessionService {
             return Err(SessionError::Outdated);
         }
         let subject = session.id.to_string();
-        let detail = json!({ "user": new.user_id, "amr": new.amr });
+        let detail = json!({ "user_id": new.user_id, "amr": new.amr });
         let entry = actor.does(new.tenant_id, "session_opened", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         Ok(Grant { session, refresh: token.encode(&self.tag_key) })

@@ -28,6 +28,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("revoked_tokens", "clients/store.rs"),
     ("spent_assertions", "clients/store.rs"),
     ("audit_log", "audit/store.rs"),
+    ("outbox", "events/store.rs"),
+    ("inbox", "events/store.rs"),
     ("setup_token", "authn/store.rs"),
     ("login_failures", "authn/store.rs"),
     ("links", "authn/store.rs"),
