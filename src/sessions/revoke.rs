@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Ended, Session, SessionError, SessionService, hot::session_key, store};
 use crate::{
     audit::{self, Actor},
-    base::{SessionId, TenantId, UserId},
+    base::{ApiKeyId, SessionId, TenantId, UserId},
     bus::Topic,
     storage::Tx,
     write_tx,
@@ -132,6 +132,32 @@ impl SessionService {
             store::add_news(tx, "session", &id.to_string(), 0, now).await?;
         }
         let (subject, detail) = (tenant.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
+        let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
+        audit::record(tx, now, &*self.entropy, entry).await?;
+        Ok(Ended { sessions, user: None })
+    }
+
+    /// Ends every session that an API key opened, with one audit record if there are any. The caller announces the
+    /// answer once `tx` has committed.
+    ///
+    /// Errors: `Storage`, `Entropy`.
+    pub async fn revoke_of_key_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        key: ApiKeyId,
+        reason: &str,
+        actor: Actor<'_>,
+    ) -> Result<Ended, SessionError> {
+        let now = self.clock.now();
+        let sessions = store::revoke_of_key(tx, tenant, key, reason, now).await?;
+        if sessions.is_empty() {
+            return Ok(Ended::default());
+        }
+        for (id, ..) in &sessions {
+            store::add_news(tx, "session", &id.to_string(), 0, now).await?;
+        }
+        let (subject, detail) = (key.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         Ok(Ended { sessions, user: None })

@@ -19,8 +19,8 @@ use crate::{
 pub struct UserService {
     db: Db,
     news: Arc<IdentityNews>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl UserService {
