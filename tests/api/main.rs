@@ -14,6 +14,7 @@ mod totp;
 mod accounts;
 mod app;
 mod client;
+mod compat;
 mod contract;
 mod entities;
 mod exchange;
@@ -47,6 +48,7 @@ mod recovery;
 mod refresh;
 mod roles;
 mod samples;
+mod sdk;
 #[path = "../security/mod.rs"]
 mod security;
 mod sessions;

@@ -10,7 +10,7 @@ use bailiwick::{
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Actor, Reply, TestApp},
+    app::{Actor, PASSWORD, Reply, TestApp},
     both,
     client::{open_to_companies, register},
     entities::ask,
@@ -200,5 +200,58 @@ both! {
         test.get(&path(&ann.id), key).await.expect(200);
         let written = test.send(Method::PATCH, &path(&ann.id), Some(key), Some(json!({}))).await;
         written.expect_problem(403, "insufficient_permissions");
+    }
+
+    async fn a_service_says_who_may_not_sign_in(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let (root, ann) = (test.administrator().await, test.user("ann").await);
+        let about = |scope: &str| json!({"name": "people", "scopes": [scope], "roles": ["admin"]});
+        let (people, other) = (test.service(&root, about("users.lock")).await, test.service(&root, about("decisions")).await);
+        let (token, weak) = (test.own_token(&people).await, test.own_token(&other).await);
+        let act = async |token: &str, user: &Actor, what: &str| {
+            test.post(&format!("/v1/admin/users/{}/{what}", user.id), token, json!({})).await
+        };
+        act(&weak, &ann, "lock").await.expect_problem(403, "insufficient_permissions");
+        test.whoami(&ann.token).await.expect(200);
+        act(&token, &ann, "lock").await.expect(204);
+        test.whoami(&ann.token).await.expect_problem(401, "token_revoked");
+        test.try_login("ann@example.com", PASSWORD).await.expect_problem(403, "account_locked");
+        act(&token, &ann, "unlock").await.expect(204);
+        test.login("ann@example.com", PASSWORD).await;
+        // Its role is that of an administrator, with the bounds of one; and more than its scope it does not.
+        act(&token, &root, "lock").await.expect_problem(403, "insufficient_permissions");
+        act(&token, &ann, "revoke-sessions").await.expect_problem(403, "insufficient_permissions");
+    }
+}
+
+/// How many events of a type wait, or were published.
+async fn told(test: &TestApp, legacy: &'static str) -> i64 {
+    test.app.db.sql("SELECT COUNT(*) FROM outbox WHERE type = $1").bind(legacy).scalar().await.unwrap()
+}
+
+both! {
+    /// R16, R47: events begin a profile and keep the last activity, however often they are dispatched.
+    async fn a_profile_begins_with_its_user_and_remembers_the_sign_out(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let ann = test.user("ann").await;
+        let path = &*path(&ann.id);
+        let rows = async || -> i64 {
+            let count = "SELECT COUNT(*) FROM profiles WHERE user_id = $1";
+            test.app.db.sql(count).bind(&*ann.id).scalar().await.unwrap()
+        };
+        assert_eq!(rows().await, 0);
+        test.app.events.dispatch().await.unwrap();
+        assert_eq!((rows().await, told(&test, "bwk.profile.created.v1").await), (1, 1));
+        assert_eq!(test.get(path, &ann.token).await.expect(200)["last_activity_at"], json!(null));
+        test.advance(std::time::Duration::from_mins(3));
+        let other = test.login("ann@example.com", crate::app::PASSWORD).await;
+        let status = test.post("/v1/auth/logout", &other.token, json!({})).await.status;
+        assert_eq!(status, 204);
+        let at = bailiwick::base::Clock::now(&*test.clock).to_string();
+        test.advance(std::time::Duration::from_mins(3));
+        test.app.events.dispatch().await.unwrap();
+        test.app.events.dispatch().await.unwrap();
+        assert_eq!(test.get(path, &ann.token).await.expect(200)["last_activity_at"], json!(at));
+        assert_eq!(told(&test, "bwk.profile.created.v1").await, 1);
     }
 }

@@ -71,12 +71,13 @@ async fn list_users(
 
 /// Lock an account
 ///
-/// Ends every session of the user at once. The last super administrator cannot be locked.
+/// Ends every session of the user at once. The last super administrator cannot be locked. Services and API keys with a
+/// role that may do so suspend people with it whose status changed elsewhere (scope `users.lock`).
 #[utoipa::path(
     post, path = "/v1/admin/users/{user_id}/lock", tag = "accounts",
     params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
     responses((status = NO_CONTENT, description = "Locked")),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(LockUser::NAME)),
         ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
@@ -95,7 +96,7 @@ async fn lock_user(app: AppState, permit: Permit<LockUser>, Path(id): Path<UserI
     post, path = "/v1/admin/users/{user_id}/unlock", tag = "accounts",
     params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
     responses((status = NO_CONTENT, description = "Not locked")),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(UnlockUser::NAME)),
         ("x-problem-codes" = json!(["not_found", "no_active_version"])),
@@ -145,7 +146,7 @@ async fn revoke_user_sessions(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(MakeUserLink::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
     ),
 )]
 async fn make_user_link(
