@@ -47,12 +47,3 @@ impl Profile {
         changed
     }
 }
-
-/// What sealing everything anew came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Resealed {
-    /// Profiles that are sealed with the present key since.
-    pub resealed: usize,
-    /// Profiles that were so already.
-    pub kept: usize,
-}
