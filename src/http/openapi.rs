@@ -22,7 +22,7 @@ pub const ACTION: &str = "x-bailiwick-action";
 /// Codes that any operation may answer.
 const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
 /// Codes of every operation that needs a token.
-const AUTHENTICATED: [Code; 15] = [
+const AUTHENTICATED: [Code; 16] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
