@@ -104,7 +104,7 @@ impl AuthnService {
         Ok(tenant)
     }
 
-    /// Suspends a tenant, which ends all that was issued to its users, or lets it go on.
+    /// Suspends a tenant, which ends all that was issued to its users and programs, or lets it go on.
     ///
     /// Errors: `Tenant` (`NotFound`, `OwnTenant`), `Storage`, `Entropy`.
     pub async fn set_tenant_status(
@@ -119,6 +119,7 @@ impl AuthnService {
             if status == TenantStatus::Active {
                 return Ok(Ended::default());
             }
+            parts.clients.end_tokens_in(tx, tenant).await?;
             Ok(parts.sessions.revoke_tenant_in(tx, tenant, "tenant_suspended", actor).await?)
         })?;
         parts.sessions.announce(&ended).await;

@@ -20,12 +20,11 @@ use base64::{
 use password_hash::phc::PasswordHash;
 use zeroize::Zeroizing;
 
-use crate::users::Phc;
+use crate::{
+    config::{MOST_ARGON2_MEMORY_KIB, MOST_ARGON2_PASSES},
+    users::Phc,
+};
 
-/// Most memory of one hash, KiB.
-const MAX_MEMORY_KIB: u32 = 256 * 1024;
-/// Most passes of argon2 over it.
-const MAX_PASSES: u32 = 10;
 /// Most lanes.
 const MAX_LANES: u32 = 8;
 /// Most rounds of PBKDF2.
@@ -71,7 +70,7 @@ impl Stored {
             "scrypt" => {
                 let (log_n, r, p) = (number("ln")?, number("r")?, number("p")?);
                 let kib = 1_u32.checked_shl(log_n)?.checked_mul(r)? / 8; // 128 bytes each
-                if kib > MAX_MEMORY_KIB || p > MAX_LANES {
+                if kib > MOST_ARGON2_MEMORY_KIB || p > MAX_LANES {
                     return None;
                 }
                 Recipe::Scrypt { params: scrypt::Params::new(u8::try_from(log_n).ok()?, r, p).ok()?, salt }
@@ -90,8 +89,8 @@ impl Stored {
                 let current = parsed.version.is_none_or(|version| version == u32::from(Version::V0x13));
                 let params = Params::try_from(&parsed).ok()?;
                 let keyed = !params.keyid().is_empty() || !params.data().is_empty();
-                let bomb = params.m_cost() > MAX_MEMORY_KIB
-                    || params.t_cost() > MAX_PASSES
+                let bomb = params.m_cost() > MOST_ARGON2_MEMORY_KIB
+                    || params.t_cost() > MOST_ARGON2_PASSES
                     || params.p_cost() > MAX_LANES;
                 if !current || keyed || bomb {
                     return None;

@@ -28,5 +28,5 @@ pub use network::{lets_in, parse_network};
 pub use page::{Cursor, CursorError, Limit, Page};
 pub use precondition::IfMatch;
 pub use random::{Entropy, EntropyError, OsEntropy, SeededEntropy};
-pub use seal::{SealError, SealingKey};
+pub use seal::{Resealed, Rewrapped, SealError, SealingKey};
 pub use secret::{Digest32, MasterKey, PlainToken, constant_time_eq};

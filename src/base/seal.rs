@@ -15,6 +15,39 @@ const NONCE_BYTES: usize = 24;
 #[error("a sealed value does not open with this key in this place")]
 pub struct SealError;
 
+/// What sealing one value anew came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resealed {
+    /// It opens with the present key: nothing to do.
+    Kept,
+    /// It opened with the key before it; this is to stand in its place.
+    Anew(Vec<u8>),
+    /// It opens with neither.
+    Lost,
+}
+
+/// What sealing all the values of a kind anew came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rewrapped {
+    /// Those that the present key sealed now.
+    pub resealed: u64,
+    /// Those that it had sealed already.
+    pub kept: u64,
+    /// Those that open with no key that is known; they were left as they are.
+    pub lost: u64,
+}
+
+impl Rewrapped {
+    /// Counts one value.
+    pub fn count(&mut self, value: &Resealed) {
+        match value {
+            Resealed::Kept => self.kept += 1,
+            Resealed::Anew(_) => self.resealed += 1,
+            Resealed::Lost => self.lost += 1,
+        }
+    }
+}
+
 /// A 256-bit key that seals values and opens what it sealed, or what the key before it sealed. Does not print.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SealingKey {
@@ -69,10 +102,22 @@ impl SealingKey {
         id == self.id() || self.previous.as_ref().is_some_and(|key| id == id_of(key))
     }
 
-    /// Whether a value opens with this key, without the help of the key before it.
-    #[must_use]
-    pub fn has_sealed(&self, place: &str, sealed: &[u8]) -> bool {
-        Self::new(self.key).open(place, sealed).map(Zeroizing::new).is_ok()
+    /// Seals a value with this key that the key before it had sealed for the same `place`.
+    ///
+    /// Errors: [`EntropyError`] when there is no randomness for the nonce.
+    pub fn reseal(
+        &self,
+        place: &str,
+        sealed: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Resealed, EntropyError> {
+        if Self::new(self.key).open(place, sealed).map(Zeroizing::new).is_ok() {
+            return Ok(Resealed::Kept);
+        }
+        match self.open(place, sealed).map(Zeroizing::new) {
+            Ok(plain) => self.seal(place, &plain, entropy).map(Resealed::Anew),
+            Err(SealError) => Ok(Resealed::Lost),
+        }
     }
 }
 
@@ -114,5 +159,19 @@ mod tests {
         for cut in 0..sealed.len() {
             assert!(key.open("signing_keys:private:k1", &sealed[..cut]).is_err());
         }
+    }
+
+    #[test]
+    fn what_the_key_before_sealed_is_sealed_anew_in_its_place() {
+        let entropy = SeededEntropy::new(3);
+        let (old, new) = (SealingKey::new([8; 32]), SealingKey::new([9; 32]).or_previous(Some([8; 32])));
+        let sealed = old.seal("t:c:1", b"secret", &entropy).unwrap();
+        let Resealed::Anew(anew) = new.reseal("t:c:1", &sealed, &entropy).unwrap() else {
+            panic!("it opens")
+        };
+        assert_eq!(SealingKey::new([9; 32]).open("t:c:1", &anew).unwrap(), b"secret");
+        assert_eq!(new.reseal("t:c:1", &anew, &entropy).unwrap(), Resealed::Kept);
+        assert_eq!(new.reseal("t:c:2", &sealed, &entropy).unwrap(), Resealed::Lost);
+        assert_eq!(new.reseal("t:c:1", b"short", &entropy).unwrap(), Resealed::Lost);
     }
 }

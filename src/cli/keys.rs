@@ -6,6 +6,7 @@ use super::{args::Global, output, run::Outcome, runtime::block_on};
 use crate::{
     app::{App, Overrides},
     audit::Actor,
+    base::Rewrapped,
 };
 
 #[derive(Debug, Subcommand)]
@@ -14,7 +15,7 @@ pub(super) enum Command {
     List,
     /// Publish the next key; it signs ten minutes later, and nobody notices
     Rotate,
-    /// Seal private keys and profiles with the present master key, where the previous one still does
+    /// Seal private keys, second factors and profiles with the present master key, where the previous one still does
     Rewrap,
     /// Drop a key that may have leaked, with every token that it signed
     Revoke(Revoke),
@@ -31,6 +32,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
     let config = global.load()?.config;
     let actor = Actor::named("cli");
     block_on(async {
+        let mut are_lost = false;
         let app = App::start(config, Overrides::default()).await?;
         let text = match command {
             Command::List => {
@@ -47,10 +49,10 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
             }
             Command::Rewrap => {
                 let keys = app.tokens.rewrap(actor).await?;
+                let factors = app.authn.rewrap_second_factors(actor).await?;
                 let profiles = app.profiles.reseal().await?;
-                let line =
-                    |what, resealed, kept| format!("{what}: {resealed} sealed anew, {kept} already were\n");
-                line("keys", keys.resealed, keys.kept) + &line("profiles", profiles.resealed, profiles.kept)
+                are_lost = keys.lost + factors.lost + profiles.lost > 0;
+                told("signing keys", keys) + &told("second factors", factors) + &told("profiles", profiles)
             }
             Command::Revoke(Revoke { kid }) => {
                 app.tokens.revoke(kid, actor).await?;
@@ -59,6 +61,14 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
         };
         app.db.close().await;
         output::data(&text)?;
-        Ok(Outcome::Good)
+        Ok(if are_lost { Outcome::Findings } else { Outcome::Good })
     })
+}
+
+/// A line about values that were to be sealed anew.
+fn told(what: &str, done: Rewrapped) -> String {
+    let Rewrapped { resealed, kept, lost } = done;
+    let lost =
+        if lost > 0 { format!(", {lost} open with no master key that is known") } else { String::new() };
+    format!("{what}: {resealed} sealed anew, {kept} already were{lost}\n")
 }

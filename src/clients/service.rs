@@ -15,7 +15,7 @@ use crate::{
     bus::{IdentityNews, Subject},
     jws::VerifyingKey,
     roles::{RoleName, RoleService},
-    storage::Db,
+    storage::{Db, StorageError, Tx},
     write_tx,
 };
 
@@ -217,6 +217,14 @@ impl ClientService {
         })?;
         self.parts.news.tell(tenant, Subject::Client(id)).await;
         Ok(())
+    }
+
+    /// Ends every token that was issued to the clients of a tenant, in a transaction of the caller's, who records why
+    /// and makes it known.
+    ///
+    /// Errors: the database failed.
+    pub async fn end_tokens_in(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StorageError> {
+        store::raise_epochs(tx, tenant).await
     }
 
     fn new_secret(&self) -> Result<PlainToken, ClientError> {

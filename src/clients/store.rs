@@ -111,6 +111,12 @@ pub(super) async fn update(run: &mut dyn Run, tenant: TenantId, client: &Client,
     Ok(())
 }
 
+/// Puts every client of a tenant into its next epoch.
+pub(super) async fn raise_epochs(run: &mut dyn Run, tenant: TenantId) -> Result<()> {
+    run.sql("UPDATE oauth_clients SET epoch = epoch + 1 WHERE tenant_id = $1").bind(tenant).run().await?;
+    Ok(())
+}
+
 /// Gives a client another secret, and keeps the one before it until `previous_until`, if so.
 pub(super) async fn set_secret(
     run: &mut dyn Run,

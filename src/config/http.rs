@@ -22,7 +22,8 @@ section! {
         trusted_proxies: Vec<IpNet> = Vec::new(),
         /// Whether the paths of older clients, such as `/signup` and `/auth/post-refresh`, are served too.
         compat_routes: bool = false,
-        /// Origins that browsers may call from. Default: none, so no CORS headers at all.
+        /// Origins whose pages may call, with cookies too. Pages of the origins that a tenant lists may call the public
+        /// listener besides, with tokens of their own.
         cors_origins: Vec<String> = Vec::new(),
         /// Largest request body, bytes.
         body_limit_bytes: usize = 64 * 1024,

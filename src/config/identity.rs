@@ -7,6 +7,10 @@ use crate::jws::Algorithm;
 
 /// Longest life that a setting can give, seconds: ten years.
 const LONGEST_SECS: u64 = 315_360_000;
+/// The most memory, KiB, and the most passes that a stored hash may ask for (threat T33), so new ones ask for no more.
+pub const MOST_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
+/// See [`MOST_ARGON2_MEMORY_KIB`].
+pub const MOST_ARGON2_PASSES: u32 = 10;
 /// Memory in KiB times passes below which argon2id is weaker than the least that OWASP recommends.
 const LEAST_ARGON2_WORK: u64 = 7_168 * 5;
 
@@ -170,8 +174,16 @@ impl SessionsConfig {
 
 impl PasswordsConfig {
     pub(super) fn check(&self, found: &mut Problems) {
-        found.within("passwords.argon2_memory_kib", u64::from(self.argon2_memory_kib), 8..=4 << 20);
-        found.within("passwords.argon2_passes", u64::from(self.argon2_passes), 1..=100);
+        found.within(
+            "passwords.argon2_memory_kib",
+            u64::from(self.argon2_memory_kib),
+            8..=u64::from(MOST_ARGON2_MEMORY_KIB),
+        );
+        found.within(
+            "passwords.argon2_passes",
+            u64::from(self.argon2_passes),
+            1..=u64::from(MOST_ARGON2_PASSES),
+        );
         if let Some(workers) = self.workers {
             found.within("passwords.workers", workers as u64, 1..=1024);
         }

@@ -1,5 +1,7 @@
 //! `[mail]`.
 
+use std::path::PathBuf;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,9 @@ section! {
         smtp_port: u32 = 587,
         /// How the connection is protected.
         smtp_tls: MailTls = MailTls::Starttls,
+        /// PEM file of the authorities whose certificate the server may show, instead of the public ones: for a
+        /// server with a certificate of your own.
+        smtp_ca_file: Option<PathBuf> = None,
         /// User name, where the server wants one.
         smtp_username: Option<String> = None,
         /// Password, where the server wants one.
@@ -46,6 +51,9 @@ impl MailConfig {
         found.within("mail.smtp_port", u64::from(self.smtp_port), 1..=65_535);
         if self.smtp_host.as_ref().is_some_and(|host| host.trim().is_empty()) {
             found.add("mail.smtp_host", "must not be empty");
+        }
+        if self.smtp_ca_file.is_some() && self.smtp_tls == MailTls::None {
+            found.add("mail.smtp_ca_file", "is of no use with `mail.smtp_tls = \"none\"`");
         }
         if self.smtp_username.is_some() != self.smtp_password.is_some() {
             found.add("mail.smtp_username", "goes with `mail.smtp_password`");

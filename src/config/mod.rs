@@ -33,8 +33,8 @@ mod tests;
 pub use data::DataConfig;
 pub use http::{DocsConfig, ServerConfig};
 pub use identity::{
-    ApiKeysConfig, FingerprintPolicy, PasswordsConfig, RegistrationConfig, SessionsConfig, TenantsConfig,
-    TokensConfig,
+    ApiKeysConfig, FingerprintPolicy, MOST_ARGON2_MEMORY_KIB, MOST_ARGON2_PASSES, PasswordsConfig,
+    RegistrationConfig, SessionsConfig, TenantsConfig, TokensConfig,
 };
 pub use keyring::{KeyringError, RootSecrets, make_data_folder};
 pub use limits::LimitsConfig;

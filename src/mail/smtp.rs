@@ -1,11 +1,14 @@
 //! The mail server (RFC 5321).
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
-    transport::smtp::authentication::Credentials,
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, CertificateStore, Tls, TlsParameters},
+    },
 };
 use secrecy::ExposeSecret;
 
@@ -14,6 +17,8 @@ use crate::config::{MailConfig, MailTls};
 
 /// How long one step of the conversation may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How a certificate begins in PEM (RFC 7468 §5).
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// A configuration by which no mail can be sent.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,12 @@ pub enum SmtpError {
     /// No port has this number.
     #[error("`mail.smtp_port` is not a port")]
     Port,
+    /// The authorities cannot be read.
+    #[error("`mail.smtp_ca_file` cannot be read")]
+    Authorities(#[source] std::io::Error),
+    /// There is no authority in the file, or what is there is none.
+    #[error("`mail.smtp_ca_file` is not a PEM file of certificates")]
+    NoAuthority,
 }
 
 /// A server that takes mail.
@@ -44,17 +55,16 @@ impl fmt::Debug for Smtp {
 impl Smtp {
     /// The server of the configuration; none where none is named. Connects when there is a mail.
     ///
-    /// Errors: `From`, `Host`, `Port`.
+    /// Errors: `From`, `Host`, `Port`, `Authorities`, `NoAuthority`.
     pub fn new(config: &MailConfig) -> Result<Option<Self>, SmtpError> {
         let Some(host) = config.smtp_host.as_deref() else { return Ok(None) };
         let from = config.from.parse().map_err(SmtpError::From)?;
-        let builder = match config.smtp_tls {
-            MailTls::Starttls => {
-                AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(host).map_err(SmtpError::Host)?
-            }
-            MailTls::Tls => AsyncSmtpTransport::<Tokio1Executor>::relay(host).map_err(SmtpError::Host)?,
-            MailTls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host),
+        let tls = match config.smtp_tls {
+            MailTls::Starttls => Tls::Required(trust(host, config.smtp_ca_file.as_deref())?),
+            MailTls::Tls => Tls::Wrapper(trust(host, config.smtp_ca_file.as_deref())?),
+            MailTls::None => Tls::None,
         };
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).tls(tls);
         let port = u16::try_from(config.smtp_port).map_err(|_| SmtpError::Port)?;
         let mut builder = builder.port(port).timeout(Some(TIMEOUT));
         if let (Some(name), Some(password)) = (&config.smtp_username, &config.smtp_password) {
@@ -82,4 +92,20 @@ impl Smtp {
             Err(error) => Err(DeliveryError::Later(error)),
         }
     }
+}
+
+/// Whom the server of this name may be vouched for by: the public authorities, or those of a file.
+///
+/// Errors: `Host`, `Authorities`, `NoAuthority`.
+fn trust(host: &str, authorities: Option<&Path>) -> Result<TlsParameters, SmtpError> {
+    let mut parameters = TlsParameters::builder(host.to_owned());
+    if let Some(path) = authorities {
+        let pem = std::fs::read(path).map_err(SmtpError::Authorities)?;
+        let known = Certificate::from_pem(&pem).map_err(|_| SmtpError::NoAuthority)?;
+        if !pem.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE) {
+            return Err(SmtpError::NoAuthority);
+        }
+        parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(known);
+    }
+    parameters.build().map_err(SmtpError::Host)
 }

@@ -25,5 +25,5 @@ mod store;
 
 pub use error::{ProfileError, Wrong};
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_DEPTH};
-pub use model::{Profile, Resealed};
+pub use model::Profile;
 pub use service::{ProfileParts, ProfileService};

@@ -15,7 +15,7 @@ pub struct Profile {
     pub metadata: Map<String, Value>,
     /// How often it was changed; 0 for one that never was.
     pub revision: i64,
-    /// When the person was last seen to do something.
+    /// When the person last signed out; what they do while they are signed in, their sessions know (R115).
     pub last_activity_at: Option<Millis>,
     /// When it was last changed.
     pub updated_at: Option<Millis>,
@@ -46,13 +46,4 @@ impl Profile {
         changed.dedup();
         changed
     }
-}
-
-/// What sealing everything anew came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Resealed {
-    /// Profiles that are sealed with the present key since.
-    pub resealed: usize,
-    /// Profiles that were so already.
-    pub kept: usize,
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Profile, ProfileError, Resealed, Wrong, claims, metadata,
+    Profile, ProfileError, Wrong, claims, metadata,
     sealed::{Columns, ProfileRow},
     store,
 };
 use crate::{
     audit::{self, Actor},
-    base::{Clock, Entropy, IfMatch, MasterKey, SealingKey, TenantId, UserId, merge_patch},
+    base::{Clock, Entropy, IfMatch, MasterKey, Rewrapped, SealingKey, TenantId, UserId, merge_patch},
     storage::{Db, Run, Tx},
     telemetry::metrics::Metrics,
     users::UserService,
@@ -127,24 +127,25 @@ impl ProfileService {
     }
 
     /// Seals every profile with the present master key, one by one: what an interruption leaves over, the next run
-    /// does. One that does not open is passed over, and told when the others are done.
+    /// does. One that does not open is passed over, and counted.
     ///
-    /// Errors: `Unreadable` (neither the present nor the previous master key opens it), `Storage`, `Entropy`.
-    pub async fn reseal(&self) -> Result<Resealed> {
+    /// Errors: `Storage`, `Entropy`.
+    pub async fn reseal(&self) -> Result<Rewrapped> {
         let parts = &self.parts;
         let key_id = self.sealing.id();
         let kept = store::count_sealed(&mut &parts.db, &key_id).await?;
-        let mut done = Resealed { resealed: 0, kept: usize::try_from(kept).unwrap_or_default() };
-        let (mut after, mut first_refused) = (String::new(), Ok(()));
+        let mut done = Rewrapped { kept: u64::try_from(kept).unwrap_or_default(), ..Rewrapped::default() };
+        let mut after = String::new();
         loop {
             let rows = store::sealed_otherwise(&mut &parts.db, &key_id, &after, RESEALED_AT_ONCE).await?;
-            let Some(last) = rows.last() else { return first_refused.map(|()| done) };
+            let Some(last) = rows.last() else { return Ok(done) };
             after = last.user_id.to_string();
             for row in rows {
                 let profile = match self.open(&row) {
                     Ok(profile) => profile,
-                    Err(refused) => {
-                        first_refused = first_refused.and(Err(refused));
+                    Err(error) => {
+                        tracing::error!(error = &error as &dyn std::error::Error, "a profile does not open");
+                        done.lost += 1;
                         continue;
                     }
                 };

@@ -17,6 +17,7 @@
 mod error;
 mod model;
 mod origin;
+mod origins;
 mod plan;
 mod service;
 mod store;

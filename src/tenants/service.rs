@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use quick_cache::sync::Cache;
 use serde_json::json;
 
-use super::{NewTenant, Plan, Plans, Tenant, TenantChange, TenantError, TenantStatus, store};
+use super::{
+    NewTenant, Plan, Plans, Tenant, TenantChange, TenantError, TenantStatus, origins::Origins, store,
+};
 use crate::{
     audit::{self, Actor},
     base::{Clock, Cursor, Entropy, Limit, Millis, Page, TenantId},
@@ -46,7 +48,8 @@ struct Held {
 /// Makes, finds and changes tenants.
 #[derive(Debug)]
 pub struct TenantService {
-    parts: TenantParts,
+    pub(super) parts: TenantParts,
+    pub(super) origins: Origins,
     held: Cache<TenantId, Held>,
 }
 
@@ -54,7 +57,7 @@ impl TenantService {
     /// The service; nothing was read yet.
     #[must_use]
     pub fn new(parts: TenantParts) -> Self {
-        Self { parts, held: Cache::new(MAX_HELD) }
+        Self { parts, origins: Origins::default(), held: Cache::new(MAX_HELD) }
     }
 
     /// The plan of this name.
@@ -171,6 +174,7 @@ impl TenantService {
 
     /// Makes a committed change of a tenant known to this node and then to the others.
     pub async fn changed(&self, id: TenantId) {
+        self.origins.forget().await;
         self.parts.news.tell(id, Subject::Tenant).await;
     }
 }

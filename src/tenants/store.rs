@@ -88,6 +88,13 @@ pub(super) async fn list(run: &mut dyn Run, after: Option<&str>, limit: Limit) -
     Ok(rows.into_iter().map(Tenant::from).collect())
 }
 
+/// The lists of origins of all active tenants that have one.
+pub(super) async fn listed_origins(run: &mut dyn Run) -> Result<Vec<(String,)>> {
+    run.sql("SELECT allowed_origins FROM tenants WHERE status = 'active' AND allowed_origins <> ''")
+        .all()
+        .await
+}
+
 /// Writes name, plan and settings.
 pub(super) async fn update(run: &mut dyn Run, tenant: &Tenant) -> Result<()> {
     let joined = |texts: Vec<String>| texts.join(" ");

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::{
-    KeyState, Rewrapped, SigningKey, TokenError, TokenService, keys,
+    KeyState, SigningKey, TokenError, TokenService, keys,
     schedule::{PUBLISHED_FOR, SIGNING_LAG, Step, due},
     store::{self, KeyRow},
 };
 use crate::{
     audit::{self, Actor},
-    base::{Millis, TenantId},
+    base::{Millis, Resealed, Rewrapped, TenantId},
     bus::Topic,
     storage::Tx,
     write_tx,
@@ -116,32 +116,25 @@ impl TokenService {
     /// Seals the private part of every key with the present master key, key by key: what an interruption
     /// leaves over, the next run does.
     ///
-    /// Errors: `KeyUnusable` (neither the present nor the previous master key opens it), `Storage`, `Entropy`.
+    /// Errors: `Storage`, `Entropy`.
     pub async fn rewrap(&self, actor: Actor<'_>) -> Result<Rewrapped, TokenError> {
         let mut done = Rewrapped::default();
         for KeyRow { kid, .. } in store::usable(&mut &self.db).await? {
-            let resealed = write_tx!(self.db, "tokens.rewrap_key", |tx| -> Result<bool, TokenError> {
+            let came_to = write_tx!(self.db, "tokens.rewrap_key", |tx| -> Result<Resealed, TokenError> {
                 let rows = store::usable(tx).await?;
-                let place = keys::place(&kid);
-                let Some(row) = rows.iter().find(|row| row.kid == kid) else { return Ok(false) };
-                if self.sealing.has_sealed(&place, &row.private_sealed) {
-                    return Ok(false);
+                let Some(row) = rows.iter().find(|row| row.kid == kid) else { return Ok(Resealed::Kept) };
+                let came_to = self.sealing.reseal(&keys::place(&kid), &row.private_sealed, &*self.entropy)?;
+                if let Resealed::Anew(sealed) = &came_to {
+                    store::reseal(tx, row, sealed).await?;
+                    let entry = actor.does(TENANT, "signing_key_rewrapped", &kid, json!({}));
+                    audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
                 }
-                let unusable = |_| TokenError::KeyUnusable { kid: kid.clone() };
-                let private = self.sealing.open(&place, &row.private_sealed).map_err(unusable)?;
-                let sealed = self.sealing.seal(&place, &zeroize::Zeroizing::new(private), &*self.entropy)?;
-                if !store::reseal(tx, row, &sealed).await? {
-                    return Ok(false);
-                }
-                let entry = actor.does(TENANT, "signing_key_rewrapped", &kid, json!({}));
-                audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
-                Ok(true)
+                Ok(came_to)
             })?;
-            if resealed {
-                done.resealed += 1;
-            } else {
-                done.kept += 1;
+            if came_to == Resealed::Lost {
+                tracing::error!(kid, "the private part of a signing key does not open");
             }
+            done.count(&came_to);
         }
         Ok(done)
     }

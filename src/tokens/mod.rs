@@ -35,8 +35,8 @@ pub use crate::jws::{Algorithm, Audience};
 pub use error::TokenError;
 pub use keys::JwkSet;
 pub use model::{
-    AccessClaims, AccessSubject, AccessToken, CLIENT, JWKS_MAX_AGE, KeyState, KeyStateError, Rewrapped,
-    SigningKey, TokenSettings,
+    AccessClaims, AccessSubject, AccessToken, CLIENT, JWKS_MAX_AGE, KeyState, KeyStateError, SigningKey,
+    TokenSettings,
 };
 pub use service::{TokenParts, TokenService};
 pub use services::{Act, Exchange, MAX_ACTORS, Presented, ServiceClaims, ServiceSubject, ServiceToken};

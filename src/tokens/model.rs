@@ -216,12 +216,3 @@ impl From<KeyRow> for SigningKey {
         }
     }
 }
-
-/// What sealing keys anew came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rewrapped {
-    /// Keys that are sealed by the present master key now.
-    pub resealed: usize,
-    /// Keys that were already.
-    pub kept: usize,
-}

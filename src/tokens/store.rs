@@ -120,16 +120,15 @@ pub(super) async fn retire(run: &mut dyn Run, kid: &str, revoked_at: Option<Mill
 }
 
 /// Puts the private part sealed anew in the place of the one that was read.
-pub(super) async fn reseal(run: &mut dyn Run, key: &KeyRow, sealed: &[u8]) -> Result<bool> {
-    let changed = run
-        .sql(
-            "UPDATE signing_keys SET private_sealed = $3
-             WHERE kid = $1 AND private_sealed = $2 AND state <> 'retired'",
-        )
-        .bind(key.kid.as_str())
-        .bind(key.private_sealed.as_slice())
-        .bind(sealed)
-        .run()
-        .await?;
-    Ok(changed == 1)
+pub(super) async fn reseal(run: &mut dyn Run, key: &KeyRow, sealed: &[u8]) -> Result<()> {
+    run.sql(
+        "UPDATE signing_keys SET private_sealed = $3
+         WHERE kid = $1 AND private_sealed = $2 AND state <> 'retired'",
+    )
+    .bind(key.kid.as_str())
+    .bind(key.private_sealed.as_slice())
+    .bind(sealed)
+    .run()
+    .await?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
+use bailiwick::config::Config;
 use serde_json::{Value, json};
 
 use crate::{
@@ -24,7 +25,18 @@ pub(crate) struct Company {
 }
 
 pub(crate) async fn open_to_companies(backend: Backend) -> Option<TestApp> {
-    TestApp::spawn_with(backend, |config| config.tenants.self_registration = true).await
+    open_to_companies_with(backend, |_| ()).await
+}
+
+pub(crate) async fn open_to_companies_with(
+    backend: Backend,
+    change: impl FnOnce(&mut Config),
+) -> Option<TestApp> {
+    TestApp::spawn_with(backend, |config| {
+        config.tenants.self_registration = true;
+        change(config);
+    })
+    .await
 }
 
 fn form(name: &str) -> Value {
@@ -208,35 +220,6 @@ both! {
             assert_eq!(reply.pointers(), [pointer], "{}", reply.text);
             reply.expect_problem(422, "validation_failed");
         }
-    }
-
-    /// T14: what was issued in a tenant ends with its suspension: sessions, refresh tokens, keys, sign-in.
-    async fn t14_a_suspension_ends_everything(backend: Backend) {
-        let Some(test) = open_to_companies(backend).await else { return };
-        let root = test.administrator().await;
-        let (acme, other) = (register(&test, "acme").await, register(&test, "other").await);
-        let (_, own) = make(&test, &acme.owner, json!({"name": "k"})).await;
-        ask(&test, &own).await.expect(200);
-        ask(&test, &acme.key).await.expect(200);
-        let path = format!("/v1/admin/tenants/{}", acme.tenant);
-        let change = |status: &'static str| test.send(Method::PATCH, &path, Some(&root.token), Some(json!({"status": status})));
-        assert_eq!(change("suspended").await.expect(200)["status"], "suspended");
-        for key in [&own, &acme.key] {
-            ask(&test, key).await.expect_problem(401, "api_key_revoked");
-        }
-        test.whoami(&acme.owner.token).await.expect_problem(401, "token_revoked");
-        assert_eq!(test.refresh(&acme.owner.refresh).await.status.as_u16(), 401);
-        sign_in(&test, "owner@acme.example", &acme.tenant).await.expect_problem(401, "invalid_credentials");
-        test.whoami(&other.owner.token).await.expect(200);
-        ask(&test, &other.key).await.expect(200);
-        change("active").await.expect(200);
-        ask(&test, &acme.key).await.expect(200);
-        sign_in(&test, "owner@acme.example", &acme.tenant).await.expect(200);
-        test.whoami(&acme.owner.token).await.expect_problem(401, "token_revoked");
-        // The installation's own tenant stays.
-        let own = format!("/v1/admin/tenants/{}", bailiwick::base::TenantId::DEFAULT);
-        test.send(Method::PATCH, &own, Some(&root.token), Some(json!({"status": "suspended"}))).await.expect_problem(409, "conflict");
-        test.whoami(&root.token).await.expect(200);
     }
 
     async fn administrators_keep_tenants(backend: Backend) {

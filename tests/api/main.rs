@@ -8,6 +8,8 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/totp.rs"]
+mod totp;
 
 mod accounts;
 mod app;
@@ -15,6 +17,7 @@ mod client;
 mod compat;
 mod contract;
 mod entities;
+mod exchange;
 mod forge;
 
 mod api_keys;
@@ -31,6 +34,7 @@ mod identity;
 mod journeys;
 mod keys;
 mod logs;
+mod mail_tls;
 mod mailbox;
 mod matrix;
 mod metrics;
@@ -43,6 +47,7 @@ mod profiles;
 mod recovery;
 mod refresh;
 mod roles;
+mod samples;
 mod sdk;
 #[path = "../security/mod.rs"]
 mod security;

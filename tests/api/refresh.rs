@@ -1,12 +1,12 @@
-//! Tag `auth`: refreshing.
+//! Tag `auth`: refreshing. (Races, lost answers, reuse: `security/t11_refresh_race` to `t13_reuse`.)
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use bailiwick::users::UserStatus;
 use serde_json::json;
 
 use crate::{
-    app::{Actor, PASSWORD, TestApp},
+    app::{Actor, TestApp},
     both,
     forge::parts,
 };
@@ -29,82 +29,6 @@ both! {
             test.whoami(&next.token).await.expect(200);
             last = next;
         }
-    }
-
-    async fn sixty_four_refreshes_at_once_have_one_successor(backend: Backend) {
-        let Some(test) = TestApp::spawn(backend).await else { return };
-        let ann = test.user("ann").await;
-        let replies = futures_util::future::join_all((0..64).map(|_| test.refresh(&ann.refresh))).await;
-        let mut successors = BTreeSet::new();
-        let mut tokens = Vec::new();
-        for reply in replies {
-            let pair = reply.expect(200);
-            assert_eq!(pair["token_version"], 2);
-            successors.insert(pair["refresh_token"].as_str().unwrap().to_owned());
-            tokens.push(pair["access_token"].as_str().unwrap().to_owned());
-        }
-        assert_eq!(successors.len(), 1, "one successor");
-        for token in tokens.iter().chain([&ann.token]) {
-            test.whoami(token).await.expect(200);
-        }
-        let next = test.refresh(successors.first().unwrap()).await.expect(200);
-        assert_eq!(next["token_version"], 3);
-    }
-
-    async fn a_lost_answer_is_given_again_within_the_grace(backend: Backend) {
-        let Some(test) = TestApp::spawn(backend).await else { return };
-        let ann = test.user("ann").await;
-        let first = test.refresh(&ann.refresh).await.expect(200);
-        test.advance(Duration::from_secs(29));
-        let again = test.refresh(&ann.refresh).await.expect(200);
-        assert_eq!(again["refresh_token"], first["refresh_token"]);
-        // Once the successor was used, the old token is a theft signal even within the grace (threat T12).
-        let successor = first["refresh_token"].as_str().unwrap();
-        let second = Actor::from(test.refresh(successor).await.expect(200));
-        test.refresh(&ann.refresh).await.expect_problem(401, "refresh_reused");
-        test.whoami(&second.token).await.expect_problem(401, "token_revoked");
-    }
-
-    async fn reuse_after_the_grace_ends_the_session(backend: Backend) {
-        let Some(test) = TestApp::spawn(backend).await else { return };
-        let ann = test.user("ann").await;
-        let other = test.login("ann@example.com", PASSWORD).await;
-        let next = Actor::from(test.refresh(&ann.refresh).await.expect(200));
-        test.advance(Duration::from_millis(30_001));
-        let reply = test.refresh(&ann.refresh).await;
-        assert_eq!(reply.header("x-auth-action"), "relogin");
-        reply.expect_problem(401, "refresh_reused");
-        for token in [&ann.token, &next.token] {
-            test.whoami(token).await.expect_problem(401, "token_revoked");
-        }
-        for refresh in [&ann.refresh, &next.refresh] {
-            let reply = test.refresh(refresh).await;
-            assert_eq!(reply.status, 401, "{}", reply.text);
-            assert_eq!(reply.header("x-auth-action"), "relogin", "{}", reply.text);
-        }
-        test.whoami(&other.token).await.expect(200);
-    }
-
-    async fn a_forged_token_ends_nothing(backend: Backend) {
-        let Some(test) = TestApp::spawn(backend).await else { return };
-        let ann = test.user("ann").await;
-        let next = Actor::from(test.refresh(&ann.refresh).await.expect(200));
-        let mut forged = vec![String::new(), "bwk_rt_".to_owned(), "\u{1}".to_owned(), ann.token.clone()];
-        for at in 0..next.refresh.len() {
-            let mut bytes = next.refresh.clone().into_bytes();
-            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-            forged.push(String::from_utf8(bytes).unwrap());
-        }
-        // The checksum is no secret: with a right one, the server's tag still proves nothing was issued.
-        let (body, _) = next.refresh.rsplit_once('_').unwrap();
-        let swapped = format!("{}{}", &body[..body.len() - 1], if body.ends_with('A') { 'B' } else { 'A' });
-        forged.push(crate::forge::with_checksum(&swapped));
-        forged.push(crate::forge::with_checksum(&body.replace(".000002", ".000001")));
-        for token in &forged {
-            test.refresh(token).await.expect_problem(401, "refresh_failed");
-        }
-        test.whoami(&next.token).await.expect(200);
-        test.refresh(&next.refresh).await.expect(200);
     }
 
     async fn sessions_end_by_idleness_and_by_age(backend: Backend) {

@@ -1,4 +1,4 @@
-//! Tag `setup`: the first administrator.
+//! Tag `setup`: the first administrator. (That there is only one: `security/t50_last_administrator`.)
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -17,19 +17,13 @@ async fn set_up(test: &TestApp, body: Value) -> Reply {
 }
 
 both! {
-    async fn the_token_makes_one_administrator_once(backend: Backend) {
+    async fn the_token_makes_an_administrator(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let token = test.setup_token();
         let admin = set_up(&test, first(&token, "root@example.com")).await.expect(201);
         assert_eq!((&admin["roles"], &admin["status"]), (&json!(["super_admin"]), &json!("active")));
         let root = test.login("root@example.com", PASSWORD).await;
         test.get("/v1/admin/roles", &root.token).await.expect(200);
-        for token in [&token, "something else"] {
-            set_up(&test, first(token, "second@example.com")).await.expect_problem(409, "setup_completed");
-        }
-        test.try_login("second@example.com", PASSWORD).await.expect_problem(401, "invalid_credentials");
-        let (app, _) = test.second_node().await;
-        assert!(app.setup_token.is_none(), "no token is made when there is an administrator");
     }
 
     async fn a_wrong_token_makes_nobody(backend: Backend) {
@@ -51,22 +45,6 @@ both! {
         test.user("taken").await;
         set_up(&test, first(&token, "taken@example.com")).await.expect_problem(409, "email_taken");
         set_up(&test, first(&token, "root@example.com")).await.expect(201);
-    }
-
-    async fn of_many_at_once_one_wins(backend: Backend) {
-        let Some(test) = TestApp::spawn(backend).await else { return };
-        let token = test.setup_token();
-        let bodies = (0..32).map(|n| first(&token, &format!("root-{n}@example.com")));
-        let replies = futures_util::future::join_all(bodies.map(|body| set_up(&test, body))).await;
-        let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
-        statuses.sort_unstable();
-        assert_eq!(statuses[0], 201);
-        assert!(statuses[1..].iter().all(|status| matches!(status, 401 | 409)), "{statuses:?}");
-        let mut admins = 0;
-        for n in 0..32 {
-            admins += i32::from(test.try_login(&format!("root-{n}@example.com"), PASSWORD).await.status == 200);
-        }
-        assert_eq!(admins, 1);
     }
 
     async fn the_command_line_uses_the_token_up(backend: Backend) {

@@ -31,10 +31,15 @@ const TOLD_REVOCATIONS: &str =
     "SELECT COUNT(*) FROM outbox WHERE type IN ('bwk.api_key.revoked.v1', 'bwk.role.revoked.v1')";
 
 /// xorshift64*: the same history for the same seed.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    /// Those of a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -43,7 +48,7 @@ impl Dice {
     }
 
     /// The place of one that fits, if any does.
-    fn one_of<T>(&mut self, list: &[T], fits: impl Fn(&T) -> bool) -> Option<usize> {
+    pub(super) fn one_of<T>(&mut self, list: &[T], fits: impl Fn(&T) -> bool) -> Option<usize> {
         let fitting: Vec<usize> = (0..list.len()).filter(|at| fits(&list[*at])).collect();
         (!fitting.is_empty()).then(|| fitting[self.below(fitting.len())])
     }
@@ -259,7 +264,7 @@ async fn live(backend: Backend) {
             return;
         };
         let mut world = World::new(test).await;
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::new(seed);
         let mut so_far = Vec::new();
         for _ in 0..STEPS {
             so_far.push(world.step(&mut dice).await);

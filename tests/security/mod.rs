@@ -1,13 +1,21 @@
 //! The threats of the threat model, each with the test that proves its defence, named after its row.
 
 mod histories;
+mod program_histories;
 mod t05_token_kinds;
 mod t09_enumeration;
 mod t10_hash_storm;
+mod t11_refresh_race;
+mod t12_lost_answers;
+mod t13_reuse;
+mod t14_suspension;
+mod t15_password_races;
+mod t16_fixation;
 mod t17_cross_site;
 mod t18_mass_assignment;
 mod t19_tenant_crossing;
 mod t20_api_keys;
+mod t22_look_alikes;
 mod t29_revoked_keys;
 mod t33_hash_bombs;
 mod t41_link_poisoning;
@@ -17,7 +25,9 @@ mod t44_lockout;
 mod t46_origins;
 mod t47_key_rotation;
 mod t48_sealed_profiles;
+mod t48_sealed_rows;
 mod t48_stolen_database;
+mod t50_last_administrator;
 mod t53_issuance;
 mod t54_stuffing;
 mod t55_device_theft;

@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::{
     api_keys::{KEYS, make},
     app::TestApp,
-    bad_input::sample,
     both,
     contract::operations,
+    samples::sample,
 };
 
 /// The name of every column of every table.

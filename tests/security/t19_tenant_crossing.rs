@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::{
     api_keys::make,
     app::{Actor, TestApp},
-    bad_input::sample,
     both,
     client::{Company, open_to_companies, register},
     contract::operations,
+    samples::sample,
 };
 
 /// Parameters that name nothing of a tenant: what they name belongs to the installation, or is a name and not an id.

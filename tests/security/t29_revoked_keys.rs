@@ -1,6 +1,6 @@
 //! T29: an API key that was revoked on one node is refused by the others.
 //!
-//! Seen to fail: without the stamps in what `verify` holds, node B goes on for ten seconds.
+//! Seen to fail: without the stamps in what `verify` holds, the key goes on where it was revoked too.
 
 use std::time::Duration;
 

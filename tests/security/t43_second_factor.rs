@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use axum::http::Method;
 use bailiwick::base::Clock;
 use futures_util::future::join_all;
@@ -12,6 +11,7 @@ use crate::{
     app::{Actor, PASSWORD, Reply, TestApp},
     both,
     contract::operations,
+    totp::AuthenticatorApp,
 };
 
 const TOTP: &str = "/v1/auth/mfa/totp";
@@ -20,42 +20,18 @@ const CODES: &str = "/v1/auth/mfa/recovery-codes";
 const SECOND: &str = "/v1/auth/login/mfa";
 const STEP: Duration = Duration::from_secs(30);
 
-/// An authenticator app.
-struct AuthenticatorApp(Vec<u8>);
-
-impl AuthenticatorApp {
-    fn reading(secret: &str) -> Self {
-        let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
-        for c in secret.bytes() {
-            let digit = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == c).unwrap();
-            held = (held << 5) | u32::try_from(digit).unwrap();
-            bits += 5;
-            if bits >= 8 {
-                bits -= 8;
-                bytes.push(u8::try_from((held >> bits) & 255).unwrap());
-            }
-        }
-        Self(bytes)
-    }
-
-    /// What it shows so many steps from now.
-    fn code(&self, test: &TestApp, steps: i64) -> String {
-        let step = test.clock.now().as_secs() / 30 + steps;
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.0);
-        let tag = hmac::sign(&key, &step.to_be_bytes());
-        let at = usize::from(tag.as_ref()[19] & 15);
-        let word = u32::from_be_bytes(tag.as_ref()[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
-        format!("{:06}", word % 1_000_000)
-    }
+/// What the app of somebody shows so many steps from now.
+pub(crate) fn code(app: &AuthenticatorApp, test: &TestApp, steps: i64) -> String {
+    app.shows(test.clock.now().as_secs() + 30 * steps)
 }
 
 /// Turns the second factor of `who` on; answers the app and the recovery codes.
-async fn enrol(test: &TestApp, who: &Actor) -> (AuthenticatorApp, Vec<String>) {
+pub(crate) async fn enrol(test: &TestApp, who: &Actor) -> (AuthenticatorApp, Vec<String>) {
     let enrolment = test.send(Method::POST, TOTP, Some(&who.token), None).await.expect(200);
     let secret = enrolment["secret"].as_str().unwrap();
     assert!(enrolment["otpauth_uri"].as_str().unwrap().contains(&format!("secret={secret}&")), "{enrolment}");
     let app = AuthenticatorApp::reading(secret);
-    let codes = test.post(CONFIRM, &who.token, json!({"code": app.code(test, 0)})).await.expect(200);
+    let codes = test.post(CONFIRM, &who.token, json!({"code": code(&app, test, 0)})).await.expect(200);
     test.advance(STEP);
     let codes = codes["recovery_codes"].as_array().unwrap();
     (app, codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect())
@@ -94,14 +70,14 @@ both! {
             assert_eq!(reply.status.as_u16(), 401, "{}: {}", operation.path, reply.text);
         }
         assert_eq!(test.refresh(&token).await.status, 401);
-        let signed_in = by_code(&test, &token, &app.code(&test, 0)).await.expect(200);
+        let signed_in = by_code(&test, &token, &code(&app, &test, 0)).await.expect(200);
         let claims = &signed_in["claims"];
         assert_eq!((&claims["amr"], &claims["acr"]), (&json!(["pwd", "otp", "mfa"]), &json!("aal2")));
         assert_eq!(claims["auth_time"], test.clock.now().as_secs());
         assert_ne!(signed_in["session_id"], ann.session);
         // And it is dead after it (threat T16).
         test.advance(STEP);
-        by_code(&test, &token, &app.code(&test, 0)).await.expect_problem(401, "mfa_invalid");
+        by_code(&test, &token, &code(&app, &test, 0)).await.expect_problem(401, "mfa_invalid");
         // The right password is not told from a wrong one by anything but this step.
         test.try_login("ann@example.com", "not the password at all").await.expect_problem(401, "invalid_credentials");
     }
@@ -112,20 +88,20 @@ both! {
         let (app, _) = enrol(&test, &ann).await;
         test.advance(STEP * 10);
         for steps in [-2, 2, 3, -10] {
-            by_code(&test, &first_half(&test).await, &app.code(&test, steps)).await.expect_problem(401, "mfa_invalid");
+            by_code(&test, &first_half(&test).await, &code(&app, &test, steps)).await.expect_problem(401, "mfa_invalid");
         }
-        let present = app.code(&test, 0);
+        let present = code(&app, &test, 0);
         by_code(&test, &first_half(&test).await, &present).await.expect(200);
         by_code(&test, &first_half(&test).await, &present).await.expect_problem(401, "mfa_invalid");
-        by_code(&test, &first_half(&test).await, &app.code(&test, -1)).await.expect_problem(401, "mfa_invalid");
-        by_code(&test, &first_half(&test).await, &app.code(&test, 1)).await.expect(200);
+        by_code(&test, &first_half(&test).await, &code(&app, &test, -1)).await.expect_problem(401, "mfa_invalid");
+        by_code(&test, &first_half(&test).await, &code(&app, &test, 1)).await.expect(200);
         // At once, each with a token of its own: one wins.
         test.advance(STEP * 10);
         let mut tokens = Vec::new();
         for _ in 0..8 {
             tokens.push(first_half(&test).await);
         }
-        let code = app.code(&test, 0);
+        let code = code(&app, &test, 0);
         let replies = join_all(tokens.iter().map(|token| by_code(&test, token, &code))).await;
         let statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
         assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
@@ -140,17 +116,17 @@ both! {
         for _ in 0..5 {
             by_code(&test, &token, "000000").await.expect_problem(401, "mfa_invalid");
         }
-        by_code(&test, &token, &app.code(&test, 0)).await.expect_problem(401, "mfa_invalid");
+        by_code(&test, &token, &code(&app, &test, 0)).await.expect_problem(401, "mfa_invalid");
         by_recovery(&test, &token, &codes[0]).await.expect_problem(401, "mfa_invalid");
         // In parallel no more than five are looked at: the right one is sixth at best, or the first to count.
         let fresh = first_half(&test).await;
         let wrong = join_all((0..32).map(|_| by_code(&test, &fresh, "000000"))).await;
         assert!(wrong.iter().all(|reply| reply.status == 401));
-        by_code(&test, &fresh, &app.code(&test, 0)).await.expect_problem(401, "mfa_invalid");
+        by_code(&test, &fresh, &code(&app, &test, 0)).await.expect_problem(401, "mfa_invalid");
         let late = first_half(&test).await;
         test.advance(Duration::from_mins(5));
-        by_code(&test, &late, &app.code(&test, 0)).await.expect_problem(401, "mfa_invalid");
-        by_code(&test, &first_half(&test).await, &app.code(&test, 0)).await.expect(200);
+        by_code(&test, &late, &code(&app, &test, 0)).await.expect_problem(401, "mfa_invalid");
+        by_code(&test, &first_half(&test).await, &code(&app, &test, 0)).await.expect(200);
     }
 
     async fn t43_guessing_codes_is_limited_and_locked(backend: Backend) {
@@ -165,7 +141,7 @@ both! {
                 by_code(&test, &token, &format!("00000{n}")).await.expect_problem(401, "mfa_invalid");
             }
         }
-        by_code(&test, &first_half(&test).await, &app.code(&test, 0)).await.expect_problem(429, "too_many_attempts");
+        by_code(&test, &first_half(&test).await, &code(&app, &test, 0)).await.expect_problem(429, "too_many_attempts");
 
         // Without the shared state the count in SQL holds.
         let locks = |config: &mut bailiwick::config::Config| config.limits.lock_after = 10;
@@ -178,9 +154,9 @@ both! {
                 by_code(&test, &token, "000000").await.expect_problem(401, "mfa_invalid");
             }
         }
-        by_code(&test, &first_half(&test).await, &app.code(&test, 0)).await.expect_problem(403, "account_locked");
+        by_code(&test, &first_half(&test).await, &code(&app, &test, 0)).await.expect_problem(403, "account_locked");
         test.advance(Duration::from_mins(15));
-        by_code(&test, &first_half(&test).await, &app.code(&test, 0)).await.expect(200);
+        by_code(&test, &first_half(&test).await, &code(&app, &test, 0)).await.expect(200);
     }
 
     async fn t43_a_recovery_code_works_once(backend: Backend) {
@@ -227,8 +203,8 @@ both! {
         // From now on stepping up takes the second factor too.
         step_up(&test, &fresh, json!({"password": PASSWORD})).await.expect_problem(401, "mfa_invalid");
         step_up(&test, &fresh, json!({"password": PASSWORD, "code": "000000"})).await.expect_problem(401, "mfa_invalid");
-        step_up(&test, &fresh, json!({"password": "wrong", "code": app.code(&test, 0)})).await.expect_problem(401, "invalid_credentials");
-        let stepped = step_up(&test, &fresh, json!({"password": PASSWORD, "code": app.code(&test, 0)})).await.expect(200);
+        step_up(&test, &fresh, json!({"password": "wrong", "code": code(&app, &test, 0)})).await.expect_problem(401, "invalid_credentials");
+        let stepped = step_up(&test, &fresh, json!({"password": PASSWORD, "code": code(&app, &test, 0)})).await.expect(200);
         assert_eq!(stepped["claims"]["acr"], "aal2");
         let stepped = Actor::from(stepped);
         test.delete(TOTP, &stepped.token).await.expect(204);
@@ -246,9 +222,9 @@ both! {
         let new = test.send(Method::POST, TOTP, Some(&ann.token), None).await.expect(200);
         assert_ne!(old["secret"], new["secret"]);
         let (old, new) = (AuthenticatorApp::reading(old["secret"].as_str().unwrap()), AuthenticatorApp::reading(new["secret"].as_str().unwrap()));
-        test.post(CONFIRM, &ann.token, json!({"code": old.code(&test, 0)})).await.expect_problem(401, "mfa_invalid");
+        test.post(CONFIRM, &ann.token, json!({"code": code(&old, &test, 0)})).await.expect_problem(401, "mfa_invalid");
         assert_eq!(test.get(TOTP, &ann.token).await.expect(200)["enabled"], false);
-        test.post(CONFIRM, &ann.token, json!({"code": new.code(&test, 0)})).await.expect(200);
+        test.post(CONFIRM, &ann.token, json!({"code": code(&new, &test, 0)})).await.expect(200);
         first_half(&test).await;
         let both = json!({"mfa_token": "x", "code": "000000", "recovery_code": "x"});
         assert_eq!(test.post_open(SECOND, both).await.pointers(), ["/recovery_code"]);
@@ -274,7 +250,7 @@ both! {
             }
         };
         assert_eq!(swapped, 1);
-        by_code(&test, &first_half(&test).await, &app.code(&test, 0)).await.expect_problem(401, "mfa_invalid");
+        by_code(&test, &first_half(&test).await, &code(&app, &test, 0)).await.expect_problem(401, "mfa_invalid");
     }
 }
 

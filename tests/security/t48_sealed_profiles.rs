@@ -1,7 +1,4 @@
 //! T48: profiles in a stolen database, and in one that somebody writes to who has no key.
-//!
-//! Seen to fail: with one place for all rows in `profiles::sealed::place`, the exchanged rows open; with the column
-//! left out of it, the exchanged columns do; with plain JSON in the columns, the dump has the names.
 
 use axum::http::Method;
 use bailiwick::storage::Run;

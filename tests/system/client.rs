@@ -131,7 +131,9 @@ impl Client {
         let request = Request::post(format!("{}{path}", self.url))
             .header("authorization", format!("Basic {proof}"))
             .header("content-type", "application/x-www-form-urlencoded");
-        let mut response = self.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        // On a connection of its own: a kept one may be closed while this is on its way, and a POST is not repeated.
+        let agent = Self::new(&self.url).agent;
+        let mut response = agent.run(request.body(body.to_owned()).unwrap()).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         let body = serde_json::from_str(&text).unwrap_or_default();
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), text, body }

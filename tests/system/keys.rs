@@ -2,12 +2,14 @@
 
 use std::{process::Output, time::Duration};
 
-use serde_json::Value;
+use bailiwick::base::{Clock, SystemClock};
+use serde_json::{Value, json};
 
 use crate::{
-    client::Client,
+    client::{Client, PASSWORD},
     server::{Installation, PROGRAM, ROOT},
     support::unique,
+    totp::AuthenticatorApp,
     turn::Turn,
     wait,
 };
@@ -70,9 +72,10 @@ fn a_new_master_key_takes_over() {
     let mut installation = Installation::new(&[("secrets.master_key", &old)]);
     let server = installation.start();
     let root = server.administrator();
+    let (ann, app) = enrolled(&server.public);
     let me = server.public.get_as(&root.token, "/v1/users/me").expect(200);
     let profile = format!("/v1/users/{}/profile", me["id"].as_str().unwrap());
-    let nickname = serde_json::json!({"nickname": "Root"});
+    let nickname = json!({"nickname": "Root"});
     server.public.send("PATCH", &profile, Some(&root.token), Some(&nickname)).expect(200);
     server.stop();
 
@@ -81,15 +84,35 @@ fn a_new_master_key_takes_over() {
     assert!(refused.err.contains("hint: give the master key that sealed it"), "{}", refused.err);
 
     installation.set(&[("secrets.previous_master_key", &old)]);
-    let told = "keys: 1 sealed anew, 0 already were\nprofiles: 1 sealed anew, 0 already were\n";
-    assert_eq!(good(&installation, &["rewrap"]), told);
+    let each = |told: &str| {
+        ["signing keys", "second factors", "profiles"].map(|what| format!("{what}: {told}\n")).concat()
+    };
+    assert_eq!(good(&installation, &["rewrap"]), each("1 sealed anew, 0 already were"));
+    assert_eq!(good(&installation, &["rewrap"]), each("0 sealed anew, 1 already were"));
     let server = installation.start();
     server.public.get_as(&root.token, "/v1/users/me").expect(200);
-    let refreshed = serde_json::json!({"refresh_token": root.refresh});
+    let refreshed = json!({"refresh_token": root.refresh});
     server.public.post("/v1/auth/refresh", &refreshed).expect(200);
     server.stop();
 
     installation.unset("secrets.previous_master_key");
     let server = installation.start();
+    server.public.get_as(&root.token, "/v1/users/me").expect(200);
     assert_eq!(server.public.get_as(&root.token, &profile).expect(200)["nickname"], "Root");
+    let half = server.public.post("/v1/auth/login", &json!({"identifier": ann, "password": PASSWORD}));
+    assert_eq!((half.status, &half.body["code"]), (401, &json!("mfa_required")), "{}", half.text);
+    // The code of the next step: the one of this step may be used up.
+    let second =
+        json!({"mfa_token": half.body["mfa_token"], "code": app.shows(SystemClock.now().as_secs() + 30)});
+    server.public.post("/v1/auth/login/mfa", &second).expect(200);
+}
+
+/// A user with a second factor: the address, and the app.
+fn enrolled(public: &Client) -> (String, AuthenticatorApp) {
+    let ann = public.user("ann");
+    let secret = public.send("POST", "/v1/auth/mfa/totp", Some(&ann.token), None).expect(200);
+    let app = AuthenticatorApp::reading(secret["secret"].as_str().unwrap());
+    let code = json!({"code": app.shows(SystemClock.now().as_secs())});
+    public.post_as(&ann.token, "/v1/auth/mfa/totp/confirm", &code).expect(200);
+    ("ann@example.com".to_owned(), app)
 }

@@ -14,6 +14,8 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/totp.rs"]
+mod totp;
 
 mod client;
 mod proxy;
@@ -24,9 +26,11 @@ mod webdriver;
 
 mod crash;
 mod docs_page;
+mod hash_storm;
 mod keys;
 mod nodes;
 mod oauth;
+mod oauth_nodes;
 mod outages;
 mod slow_clients;
 mod start;

@@ -15,6 +15,7 @@
 //! - Turning it on and off, and new recovery codes, need a sign-in of the last five minutes.
 
 mod operations;
+mod rewrap;
 mod store;
 mod totp;
 mod verify;

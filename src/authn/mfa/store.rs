@@ -76,6 +76,45 @@ pub(super) async fn confirm(run: &mut dyn Run, tenant: TenantId, user: UserId, n
     Ok(confirmed == 1)
 }
 
+/// A sealed secret and whose it is.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct Secret {
+    pub(super) tenant_id: TenantId,
+    pub(super) user_id: UserId,
+    pub(super) secret_sealed: Vec<u8>,
+}
+
+/// The secrets of the next so many users, of whatever tenant, in the order of their ids.
+pub(super) async fn secrets_after(
+    run: &mut dyn Run,
+    after: Option<UserId>,
+    most: i64,
+) -> Result<Vec<Secret>> {
+    run.sql(
+        "SELECT tenant_id, user_id, secret_sealed FROM totp_factors
+         WHERE CAST($1 AS TEXT) IS NULL OR user_id > $1 ORDER BY user_id LIMIT $2",
+    )
+    .bind(after)
+    .bind(most)
+    .all()
+    .await
+}
+
+/// Puts a secret sealed anew in the place of the one that was read.
+pub(super) async fn reseal(run: &mut dyn Run, secret: &Secret, sealed: &[u8]) -> Result<()> {
+    run.sql(
+        "UPDATE totp_factors SET secret_sealed = $4
+         WHERE tenant_id = $1 AND user_id = $2 AND secret_sealed = $3",
+    )
+    .bind(secret.tenant_id)
+    .bind(secret.user_id)
+    .bind(secret.secret_sealed.as_slice())
+    .bind(sealed)
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// Removes the factor of a user; answers whether there was one.
 pub(super) async fn delete(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<bool> {
     let deleted = run

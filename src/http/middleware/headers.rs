@@ -14,19 +14,20 @@ const CONTEXT: [&str; 7] = [
 ];
 
 /// Security headers, where an answer does not set them itself.
-const SECURE: [(HeaderName, HeaderValue); 5] = [
+const SECURE: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::VARY, HeaderValue::from_static("origin")), // so that no cache gives one origin's answer to another
 ];
 
 /// Insists on HTTPS, for where that is how callers come.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
 /// Headers of an answer, at most: those above, its own, the request's id.
-const USUAL: usize = 12;
+const USUAL: usize = 13;
 
 /// Removes context headers in every spelling (T24).
 pub(super) fn strip_context(headers: &mut HeaderMap) {

@@ -2,15 +2,11 @@
 
 use std::{convert::Infallible, pin::Pin};
 
-use axum::{
-    Router,
-    http::{HeaderName, HeaderValue, Method, header},
-    response::Response,
-};
+use axum::{Router, response::Response};
 use tower::ServiceBuilder;
-use tower_http::cors::CorsLayer;
 
 use super::{
+    cross_origin::CrossOriginLayer,
     envelope::{EnvelopeLayer, Listener},
     guard::GuardLayer,
 };
@@ -38,28 +34,7 @@ pub(in crate::http) fn wrap(router: Router<AppState>, app: &AppState, audience: 
     // One layer to the router, which boxes each and copies it for every request.
     let layers = ServiceBuilder::new()
         .layer(EnvelopeLayer::new(listener))
-        .option_layer(cors(&app.config.server.cors_origins))
+        .layer(CrossOriginLayer::new(app, audience))
         .layer(GuardLayer::new(&app.config.server));
     router.layer(layers).with_state(app.clone())
-}
-
-fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    (!origins.is_empty()).then(|| {
-        CorsLayer::new()
-            .allow_origin(origins)
-            .allow_credentials(true) // each origin is named, none is a wildcard
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([
-                header::AUTHORIZATION,
-                header::CONTENT_TYPE,
-                HeaderName::from_static("x-request-id"),
-            ])
-            .expose_headers([
-                HeaderName::from_static("x-request-id"),
-                HeaderName::from_static("x-access-token"),
-                header::RETRY_AFTER,
-                header::WWW_AUTHENTICATE,
-            ])
-    })
 }

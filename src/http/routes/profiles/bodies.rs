@@ -74,7 +74,8 @@ pub(super) struct ProfileBody {
     /// What applications keep: any object of at most 16 KiB and 8 levels.
     #[schema(value_type = Object, example = json!({"theme": "dark"}))]
     pub metadata: Map<String, Value>,
-    /// When the person was last seen to do something, RFC 3339. It moves without the entity tag.
+    /// When the person was last seen: with one of the sessions that they have, or signing out. RFC 3339. It moves without
+    /// the entity tag.
     #[schema(example = "2026-11-21T09:15:00.000Z")]
     pub last_activity_at: Option<String>,
     /// When the profile was last changed, RFC 3339.

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{ProfileBody, ProfilePatch, sample};
 use crate::{
-    base::UserId,
+    base::{TenantId, UserId},
     http::{
         actions::{Action, ReadProfile, UpdateProfile},
         extract::{Expected, Json, Path, Permit, entity_tag},
@@ -23,8 +23,12 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_profile, update_profile))
 }
 
-/// A profile with its entity tag.
-fn answer(profile: Profile) -> Result<Response> {
+/// A profile with its entity tag. Of who is signed in, the sessions say when they were last seen; of who is not, the
+/// profile, which keeps when they signed out.
+async fn answer(app: &AppState, tenant: TenantId, mut profile: Profile) -> Result<Response> {
+    let sessions = app.sessions.list(tenant, profile.user_id).await?;
+    let seen = sessions.iter().map(|session| session.last_seen_at_ms).max();
+    profile.last_activity_at = profile.last_activity_at.max(seen);
     let tag = entity_tag(profile.revision);
     let mut response = Json(ProfileBody::try_from(profile)?).into_response();
     if let Some(tag) = tag {
@@ -52,7 +56,8 @@ async fn read_profile(
     permit: Permit<ReadProfile>,
     Path(user): Path<UserId>,
 ) -> Result<Response> {
-    answer(app.profiles.get(permit.tenant(), user).await?)
+    let profile = app.profiles.get(permit.tenant(), user).await?;
+    answer(&app, permit.tenant(), profile).await
 }
 
 /// Change a profile
@@ -80,5 +85,6 @@ async fn update_profile(
     Json(body): Json<ProfilePatch>,
 ) -> Result<Response> {
     let whose = (permit.tenant(), user);
-    answer(app.profiles.patch(whose, body.members()?, &expected, permit.actor()).await?)
+    let profile = app.profiles.patch(whose, body.members()?, &expected, permit.actor()).await?;
+    answer(&app, permit.tenant(), profile).await
 }
