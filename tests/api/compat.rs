@@ -16,7 +16,6 @@ use crate::{
     app::{Actor, PASSWORD, Reply, TestApp, raw, send},
     both,
     client::register,
-    support::Backend,
 };
 
 fn with_aliases(config: &mut Config) {
