@@ -24,6 +24,7 @@
 //! | [`users`], [`roles`] | who there is and what they were granted |
 //! | [`mail`] | what users are written, queued with what it is about |
 //! | [`audit`] | who did what, written in the transaction that does it |
+//! | [`idempotency`] | what was asked for once is done once |
 //! | [`http`] | the API: translation only |
 //! | [`storage`], [`kv`], [`bus`] | devices; they know no table, no key and no meaning |
 //! | [`base`], [`config`], [`telemetry`] | ids, time, secrets; settings; logs |
@@ -63,6 +64,8 @@ pub mod enforce;
 pub mod entities;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod idempotency;
 #[cfg(any(feature = "enforce", feature = "server"))]
 pub mod jws;
 #[cfg(feature = "server")]

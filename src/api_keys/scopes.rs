@@ -15,6 +15,7 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("client.read", &["readClient", "readClientSettings"]),
     ("client.keys", &["rotateClientKey", "promoteClientKey"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
+    ("internal", &["validateToken", "validateApiKey"]),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];
 /// What stands for all of them.

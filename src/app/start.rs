@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use super::{
     devices::{open_bus, open_database, open_kv},
     services::{
-        api_key_service, client_service, entity_service, policy_service, session_service, start_policies,
-        start_tokens, tenant_service,
+        api_key_service, client_service, entity_service, idempotency_service, policy_service,
+        session_service, start_policies, start_tokens, tenant_service,
     },
 };
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     clients::ClientService,
     config::{Config, RootSecrets},
     entities::EntityService,
+    idempotency::IdempotencyService,
     kv::Kv,
     mail::{MailService, Pages, Smtp},
     oauth::{OAuthParts, OAuthService},
@@ -98,6 +99,8 @@ pub struct App {
     pub mail: Arc<MailService>,
     /// Sign-up, sign-in, callers.
     pub authn: Arc<AuthnService>,
+    /// Requests that may be sent again.
+    pub idempotency: Arc<IdempotencyService>,
     /// The one-time token for the first administrator, where this start made one.
     pub setup_token: Option<PlainToken>,
     draining: AtomicBool,
@@ -203,6 +206,7 @@ impl App {
             authorize: authorize.clone(),
             clock: clock.clone(),
         });
+        let idempotency = Arc::new(idempotency_service(&config, &secrets, &db, &clock, &entropy));
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
         Ok(Self {
@@ -227,6 +231,7 @@ impl App {
             sessions,
             mail,
             authn,
+            idempotency,
             setup_token,
             draining,
         })
@@ -258,6 +263,7 @@ impl App {
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }
+        worker.spawn("idempotency", self.idempotency.clone().run(worker.shutdown_token()));
         worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);

@@ -41,9 +41,11 @@ mod recovery;
 mod rules;
 mod service;
 mod setup;
+mod shared_claims;
 mod store;
 mod stored;
 mod throttle;
+mod validate;
 
 pub use error::AuthnError;
 pub use links::{Link, Purpose, PurposeError};
@@ -54,3 +56,4 @@ pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
 pub use service::{AuthnParts, AuthnService};
 pub use throttle::Reached;
+pub use validate::{TokenFault, Validity};

@@ -8,6 +8,7 @@ use super::{
     AuthnError, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
     anomaly::Anomaly,
     callers::Callers,
+    shared_claims::SharedClaims,
     throttle::{Limit, Throttle, network_of},
 };
 use crate::{
@@ -79,6 +80,7 @@ pub struct AuthnParts {
 pub struct AuthnService {
     pub(super) parts: AuthnParts,
     pub(super) callers: Callers,
+    pub(super) shared: SharedClaims,
     pub(super) throttle: Throttle,
     pub(super) anomaly: Anomaly,
     pub(super) device_key: MacKey,
@@ -93,7 +95,8 @@ impl AuthnService {
         let anomaly = Anomaly::new(&parts.limits);
         let device_key = master.mac_key("known-device");
         let mfa_key = master.sealing_key("second-factor");
-        Self { parts, callers: Callers::new(), throttle, anomaly, device_key, mfa_key }
+        let shared = SharedClaims::new(parts.kv.clone(), master.mac_key("claims"));
+        Self { parts, callers: Callers::new(), shared, throttle, anomaly, device_key, mfa_key }
     }
 
     /// Signs a stranger up. Costs one hash whether the address is known or not, and says which only where

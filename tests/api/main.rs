@@ -27,6 +27,7 @@ mod enforce;
 mod guards;
 mod health;
 mod identity;
+mod internal;
 mod journeys;
 mod keys;
 mod logs;

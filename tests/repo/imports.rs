@@ -25,6 +25,7 @@ const DOMAINS: &[&str] = &[
     "events",
     "audit",
     "mail",
+    "idempotency",
 ];
 
 /// What a module may import; a domain, besides, the devices and leaves.
@@ -48,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profiles", &[]),
     ("tokens", &["jws"]),
     ("mail", &[]),
+    ("idempotency", &[]),
     // `roles` because a key has no role that its owner has not.
     ("api_keys", &["roles"]),
     ("clients", &["jws", "roles", "tokens"]),

@@ -10,6 +10,7 @@ mod t19_tenant_crossing;
 mod t20_api_keys;
 mod t29_revoked_keys;
 mod t33_hash_bombs;
+mod t40_idempotency;
 mod t41_link_poisoning;
 mod t42_links;
 mod t43_second_factor;

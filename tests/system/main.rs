@@ -28,6 +28,7 @@ mod keys;
 mod nodes;
 mod oauth;
 mod outages;
+mod revocations;
 mod slow_clients;
 mod start;
 mod stop;

@@ -58,7 +58,7 @@ pub(crate) fn installation(
 }
 
 /// Both nodes, started at the same moment on an empty database, and the first administrator.
-fn start_both(a: &Installation, b: &Installation) -> (Server, Server, Actor) {
+pub(crate) fn start_both(a: &Installation, b: &Installation) -> (Server, Server, Actor) {
     let (a, b) = thread::scope(|scope| {
         let b = scope.spawn(|| b.start());
         (a.start(), b.join().unwrap())
@@ -147,7 +147,7 @@ fn revocation_arrives(at: &Client, from: &Client, name: &str, limit: Duration) -
     took
 }
 
-fn bus_becomes(admin: &Client, wanted: &str) {
+pub(crate) fn bus_becomes(admin: &Client, wanted: &str) {
     wait::until_true(&format!("the bus is {wanted}"), LIMIT, || {
         let ready = admin.get("/readyz").expect(200);
         assert_eq!(ready["status"], "ready", "a node without its bus still serves");

@@ -14,7 +14,11 @@ use super::{
     envelope::{EnvelopeLayer, Listener},
     guard::GuardLayer,
 };
-use crate::http::state::AppState;
+use crate::http::{
+    extract::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED},
+    rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY},
+    state::AppState,
+};
 
 /// An answer under way.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -54,11 +58,15 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
                 HeaderName::from_static("x-request-id"),
+                IDEMPOTENCY_KEY,
             ])
             .expose_headers([
                 HeaderName::from_static("x-request-id"),
                 HeaderName::from_static("x-access-token"),
                 header::RETRY_AFTER,
+                IDEMPOTENCY_REPLAYED,
+                RATE_LIMIT,
+                RATE_LIMIT_POLICY,
                 header::WWW_AUTHENTICATE,
             ])
     })
