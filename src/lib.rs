@@ -22,6 +22,7 @@
 //! | [`sessions`], [`tokens`] | refresh and revocation; access tokens and their keys |
 //! | [`entities`] | what applications push: documents, folders, teams; a hot copy on every node |
 //! | [`users`], [`roles`] | who there is and what they were granted |
+//! | [`profiles`] | what people say of themselves, sealed |
 //! | [`mail`] | what users are written, queued with what it is about |
 //! | [`audit`] | who did what, written in the transaction that does it |
 //! | [`idempotency`] | what was asked for once is done once |
@@ -76,6 +77,8 @@ pub mod mail;
 pub mod oauth;
 #[cfg(feature = "server")]
 pub mod policy;
+#[cfg(feature = "server")]
+pub mod profiles;
 #[cfg(feature = "server")]
 pub mod roles;
 #[cfg(feature = "server")]

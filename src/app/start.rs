@@ -15,7 +15,7 @@ use super::{
     devices::{open_bus, open_database, open_kv},
     services::{
         api_key_service, client_service, entity_service, idempotency_service, policy_service,
-        session_service, start_policies, start_tokens, tenant_service,
+        profile_service, session_service, start_policies, start_tokens, tenant_service,
     },
 };
 use crate::{
@@ -32,6 +32,7 @@ use crate::{
     mail::{MailService, Pages, Smtp},
     oauth::{OAuthParts, OAuthService},
     policy::{FolderWatch, PolicyService, StoreName},
+    profiles::ProfileService,
     roles::RoleService,
     sessions::SessionService,
     storage::Db,
@@ -81,6 +82,8 @@ pub struct App {
     pub authorize: Arc<AuthorizeService>,
     /// Users.
     pub users: UserService,
+    /// What users say of themselves.
+    pub profiles: ProfileService,
     /// Roles and bindings.
     pub roles: RoleService,
     /// Tenants.
@@ -150,6 +153,7 @@ impl App {
         let news = || identity_news.clone();
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
+        let profiles = profile_service(&secrets.master, &db, &users, &metrics, &clock, &entropy);
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
@@ -222,6 +226,7 @@ impl App {
             entities,
             authorize,
             users,
+            profiles,
             roles,
             tenants,
             api_keys,

@@ -21,6 +21,8 @@ pub enum ResourceOf {
     PolicyStore,
     /// The API key that the path names.
     ApiKey,
+    /// The user that the path names; the caller's tenant where it has no such user.
+    User,
     /// The installation: its own tenant, whichever the caller's is.
     Installation,
 }
@@ -146,13 +148,19 @@ actions! {
     ReadEntities "readEntities" PolicyStore;
     /// Pushing entities into a store, and removing them.
     WriteEntities "writeEntities" PolicyStore;
+    /// Reading a profile.
+    ReadProfile "readProfile" User;
+    /// Changing a profile.
+    UpdateProfile "updateProfile" User;
     /// Listing users.
     ListUsers "listUsers" Tenant;
     /// Locking an account.
     LockUser "lockUser" Tenant;
     /// Lifting a lock.
     UnlockUser "unlockUser" Tenant;
-    /// Ending every session of a user.
+    /// Listing the sessions of a user.
+    ListUserSessions "listUserSessions" Tenant;
+    /// Ending sessions of a user.
     RevokeUserSessions "revokeUserSessions" Tenant;
     /// Making a link for a user.
     MakeUserLink "makeUserLink" Tenant;

@@ -14,6 +14,7 @@ use crate::{
     idempotency::IdempotencyError,
     oauth::OAuthError,
     policy::{PolicyServiceError, QueryProblem, QueryProblemKind, TableError},
+    profiles::ProfileError,
     roles::RoleError,
     sessions::SessionError,
     storage::{Fault, StorageError},
@@ -209,6 +210,23 @@ impl From<UserError> for Problem {
             UserError::NotFound => Self::new(Code::NotFound),
             UserError::Storage(error) => error.into(),
             UserError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProfileError> for Problem {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::NotFound => Self::new(Code::NotFound),
+            ProfileError::Changed { revision } => {
+                Self::new(Code::PreconditionFailed).extension("revision", revision)
+            }
+            ProfileError::Invalid(wrong) => wrong
+                .into_iter()
+                .fold(Self::new(Code::ValidationFailed), |problem, it| problem.at(it.pointer, it.why)),
+            ProfileError::Unreadable { .. } => Self::new(Code::InternalError).cause(error),
+            ProfileError::Storage(error) => error.into(),
+            ProfileError::Entropy(error) => error.into(),
         }
     }
 }

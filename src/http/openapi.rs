@@ -66,6 +66,7 @@ const WITH_FORM: [Code; 4] =
         (name = "policy-stores", description = "Versions of policies: publish, activate, roll back"),
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
+        (name = "profiles", description = "What people say of themselves, and what applications keep about them"),
         (name = "devices", description = "What the caller signs in from"),
         (name = "sessions", description = "The caller's own sessions"),
         (name = "client", description = "The caller's own tenant: registration, settings, its primary and secondary key"),

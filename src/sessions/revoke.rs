@@ -19,6 +19,14 @@ impl SessionService {
         Ok(store::list(&mut &self.db, tenant, user, self.clock.now()).await?)
     }
 
+    /// Whose session this is.
+    ///
+    /// Errors: `NotFound` (the tenant has no such session), `Storage`.
+    pub async fn user_of(&self, tenant: TenantId, id: SessionId) -> Result<UserId, SessionError> {
+        let row = store::by_id(&mut &self.db, id).await?.filter(|row| row.tenant_id == tenant);
+        row.map(|row| row.user_id).ok_or(SessionError::NotFound)
+    }
+
     /// Ends one session of a user, with its audit record.
     ///
     /// Errors: `NotFound` (the user has no such session, or it was ended before), `Storage`, `Entropy`.

@@ -57,11 +57,6 @@ impl Operation {
     pub(crate) fn is_internal(&self) -> bool {
         self.about["tags"][0] == "internal"
     }
-
-    /// Whether it is on the admin listener.
-    pub(crate) fn is_admin(&self) -> bool {
-        ["health", "metrics"].contains(&self.about["tags"][0].as_str().unwrap())
-    }
 }
 
 /// Every operation, by path and method.

@@ -39,6 +39,7 @@ mod oauth;
 mod oauth_clients;
 mod passwords;
 mod policy_stores;
+mod profiles;
 mod recovery;
 mod refresh;
 mod roles;

@@ -124,6 +124,7 @@ impl Stage {
             .replace("{key_id}", &self.api_key)
             .replace("{binding_id}", &self.binding)
             .replace("{boss_id}", &self.boss.id)
+            .replace("{own_id}", self.caller.as_ref().map_or("nobody", |caller| &caller.id))
             .replace("{user_id}", &self.spare.id)
             .replace("{kid}", &self.key)
             .replace("{client_id}", &self.client)
@@ -161,7 +162,7 @@ impl Stage {
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
             "write_entity_batch" | "put_entity" | "patch_entity" | "promote_client_key"
-            | "make_user_link" => json!({}),
+            | "make_user_link" | "update_profile" => json!({}),
             "register_client" => {
                 json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
             }
@@ -221,6 +222,10 @@ impl Stage {
                 "/v1/admin/role-bindings",
                 json!({"user_id": self.other.id, "role": "super_admin"}),
             ),
+            ("of one's own", "patch", "/v1/users/{own_id}/profile", json!({"nickname": "Cal"})),
+            ("of an admin", "patch", "/v1/users/{boss_id}/profile", json!({"nickname": "Boss"})),
+            ("of a user", "get", "/v1/admin/sessions?user_id={user_id}", json!({})),
+            ("of an admin", "get", "/v1/admin/sessions?user_id={boss_id}", json!({})),
             ("lock an admin", "post", "/v1/admin/users/{boss_id}/lock", json!({})),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),

@@ -25,6 +25,7 @@ mod identity;
 mod keys;
 mod kv;
 mod policy;
+mod profiles;
 mod roles;
 mod schema;
 mod serve;

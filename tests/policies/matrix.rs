@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 79] = [
+const ROWS: [(&str, &[&str]); 82] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -77,9 +77,12 @@ const ROWS: [(&str, &[&str]); 79] = [
     ("rollbackPolicyVersion", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("readEntities", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("writeEntities", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("readProfile", &["User::\"self\"", "User::\"other\"", "Tenant::\"t\"", "Tenant::\"other\""]),
+    ("updateProfile", &["User::\"self\"", "User::\"other\"", "Tenant::\"t\"", "Tenant::\"other\""]),
     ("listUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("lockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("unlockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("listUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("revokeUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("makeUserLink", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("listRoles", &["Tenant::\"t\"", "Tenant::\"other\""]),

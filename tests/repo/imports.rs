@@ -46,7 +46,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("entities", &["policy"]),
     ("users", &[]),
     ("roles", &[]),
-    ("profiles", &[]),
+    // `users` because a profile is there as long as its user.
+    ("profiles", &["users"]),
     ("tokens", &["jws"]),
     ("mail", &[]),
     ("idempotency", &[]),

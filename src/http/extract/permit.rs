@@ -176,6 +176,19 @@ async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppSta
             let (kind, id) = caller.entity();
             EntityRef::new(kind, id)
         }
+        ResourceOf::User => {
+            let id = parameter(parts, app, "user_id").await?;
+            let is_known = match id.parse() {
+                Ok(id) => app.users.get(caller.tenant(), id).await?.is_some(),
+                Err(_) => false,
+            };
+            // Whoever may not ask about a user of the tenant is refused alike for one that there is not.
+            if is_known {
+                EntityRef::new("User", id)
+            } else {
+                EntityRef::new("Tenant", caller.tenant().to_string())
+            }
+        }
         ResourceOf::ApiKey => EntityRef::new("ApiKey", parameter(parts, app, "key_id").await?),
         ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
     })

@@ -15,6 +15,7 @@ mod metrics;
 mod oauth;
 mod oauth_clients;
 mod policy_stores;
+mod profiles;
 mod roles;
 mod routers;
 mod sessions;

@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     accounts, api_keys, auth, authorize, client, devices, docs, entities, health, internal, keys, metrics,
-    oauth, oauth_clients, policy_stores, roles, sessions, setup, tenants, users,
+    oauth, oauth_clients, policy_stores, profiles, roles, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -22,6 +22,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(policy_stores::router())
         .merge(entities::router())
         .merge(users::router())
+        .merge(profiles::router())
         .merge(accounts::router())
         .merge(sessions::router())
         .merge(client::router())

@@ -2,5 +2,6 @@
 
 mod bodies;
 mod operations;
+mod sessions;
 
 pub(super) use operations::router;

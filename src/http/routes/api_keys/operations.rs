@@ -51,7 +51,7 @@ async fn found<A: Action>(
 /// `Authorization: ApiKey …` or `Authorization: Bearer …`. This answer is the only one that shows it.
 ///
 /// Scopes are actions, or these groups of them: `decisions`, `policies.read`, `policies.write`, `entities.read`,
-/// `entities.write`, `roles.read`, `roles.write`; `*` is all.
+/// `entities.write`, `profiles.read`, `profiles.write`, `roles.read`, `roles.write`, `users.lock`; `*` is all.
 #[utoipa::path(
     post, path = "/v1/api-keys", tag = "api-keys", request_body = ApiKeyRequest, params(IdempotencyKey),
     responses((status = CREATED, description = "The key", body = CreatedKeyBody, example = json!(created_sample()))),
