@@ -24,7 +24,7 @@
 //! | [`users`], [`roles`] | who there is and what they were granted |
 //! | [`profiles`] | what people say of themselves, sealed |
 //! | [`mail`] | what users are written, queued with what it is about |
-//! | [`audit`] | who did what, written in the transaction that does it |
+//! | [`audit`], [`events`] | who did what, and what others do because of it; written in the transaction that does it |
 //! | [`idempotency`] | what was asked for once is done once |
 //! | [`http`] | the API: translation only |
 //! | [`storage`], [`kv`], [`bus`] | devices; they know no table, no key and no meaning |
@@ -63,6 +63,8 @@ pub mod config;
 pub mod enforce;
 #[cfg(feature = "server")]
 pub mod entities;
+#[cfg(feature = "server")]
+pub mod events;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]

@@ -12,6 +12,7 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("policies.write", &["publishPolicyVersion", "activatePolicyVersion", "rollbackPolicyVersion"]),
     ("entities.read", &["readEntities"]),
     ("entities.write", &["writeEntities"]),
+    ("sessions", &["openSession"]),
     ("client.read", &["readClient", "readClientSettings"]),
     ("client.keys", &["rotateClientKey", "promoteClientKey"]),
     ("profiles.read", &["readProfile"]),

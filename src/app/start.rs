@@ -27,6 +27,7 @@ use crate::{
     clients::ClientService,
     config::{Config, RootSecrets},
     entities::EntityService,
+    events::EventService,
     idempotency::IdempotencyService,
     kv::Kv,
     mail::{MailService, Pages, Smtp},
@@ -83,7 +84,7 @@ pub struct App {
     /// Users.
     pub users: UserService,
     /// What users say of themselves.
-    pub profiles: ProfileService,
+    pub profiles: Arc<ProfileService>,
     /// Roles and bindings.
     pub roles: RoleService,
     /// Tenants.
@@ -104,6 +105,8 @@ pub struct App {
     pub authn: Arc<AuthnService>,
     /// Requests that may be sent again.
     pub idempotency: Arc<IdempotencyService>,
+    /// What is done because of what happened.
+    pub events: Arc<EventService>,
     /// The one-time token for the first administrator, where this start made one.
     pub setup_token: Option<PlainToken>,
     draining: AtomicBool,
@@ -154,6 +157,7 @@ impl App {
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let profiles = profile_service(&secrets.master, &db, &users, &metrics, &clock, &entropy);
+        let profiles = Arc::new(profiles);
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
@@ -211,6 +215,7 @@ impl App {
             clock: clock.clone(),
         });
         let idempotency = Arc::new(idempotency_service(&config, &secrets, &db, &clock, &entropy));
+        let events = Arc::new(EventService::new(db.clone(), clock.clone(), vec![profiles.clone()]));
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
         Ok(Self {
@@ -237,6 +242,7 @@ impl App {
             mail,
             authn,
             idempotency,
+            events,
             setup_token,
             draining,
         })
@@ -269,6 +275,7 @@ impl App {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }
         worker.spawn("idempotency", self.idempotency.clone().run(worker.shutdown_token()));
+        worker.spawn("events", self.events.clone().run(worker.shutdown_token()));
         worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);

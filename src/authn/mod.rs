@@ -10,6 +10,7 @@
 //! | logout | none | one session over, or all |
 //! | second factor | none | the session that a right password alone did not open |
 //! | verify an address, reset a password | none; one hash | by a link that works once |
+//! | open a session for a user of a tenant's own | none | a session for the pages of one origin |
 //! | set up | one hash | the first administrator |
 //!
 //! - INVARIANT: a failed login is [`AuthnError::InvalidCredentials`] after exactly one hash, whether the
@@ -39,6 +40,7 @@ mod passwords;
 mod post;
 mod recovery;
 mod rules;
+mod sdk;
 mod service;
 mod setup;
 mod shared_claims;
@@ -54,6 +56,7 @@ pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedI
 pub use onboarding::{NewClient, RegisteredClient};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
+pub use sdk::{NewSdkSession, SdkSession, UserData};
 pub use service::{AuthnParts, AuthnService};
 pub use throttle::Reached;
 pub use validate::{TokenFault, Validity};

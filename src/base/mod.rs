@@ -19,8 +19,8 @@ mod secret;
 pub use base62::{from_base62, to_base62};
 pub use clock::{Clock, ManualClock, Millis, SystemClock};
 pub use id::{
-    ApiKeyId, AuditId, ClientId, DecisionId, DeviceId, IdError, MailId, NodeId, RequestId, RoleBindingId,
-    SessionId, TenantId, UserId,
+    ApiKeyId, AuditId, ClientId, DecisionId, DeviceId, EventId, IdError, MailId, NodeId, RequestId,
+    RoleBindingId, SessionId, TenantId, UserId,
 };
 pub use mac::MacKey;
 pub use merge_patch::merge_patch;

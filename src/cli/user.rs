@@ -97,7 +97,7 @@ async fn list(app: &App, search: Option<&str>) -> anyhow::Result<()> {
     loop {
         let page = app.users.search(TENANT, search, after.as_ref(), limit).await?;
         for User { id, status, email, username, .. } in &page.data {
-            let name = username.as_deref().unwrap_or("-");
+            let (email, name) = (email.as_deref().unwrap_or("-"), username.as_deref().unwrap_or("-"));
             output::data(&format!("{id}\t{}\t{email}\t{name}\n", status.as_str()))?;
         }
         after = page.next;

@@ -128,6 +128,8 @@ actions! {
     RevokeApiKey "revokeApiKey" ApiKey;
     /// Using an API key from where it is used.
     UseApiKey "useApiKey" Tenant;
+    /// Opening a session for a user of one's own application.
+    OpenSession "openSession" Tenant;
     /// Asking for a decision about oneself.
     Authorize "authorize" PolicyStore;
     /// Asking for a decision about someone else.

@@ -98,6 +98,7 @@ impl From<SessionError> for Problem {
             SessionError::RefreshReused => Self::new(Code::RefreshReused),
             SessionError::FingerprintMismatch => Self::new(Code::FingerprintMismatch),
             SessionError::StepUpRequired => Self::new(Code::StepUpRequired),
+            SessionError::OtherOrigin => Self::new(Code::OriginNotAllowed),
             SessionError::Revoked => Self::new(Code::TokenRevoked),
             SessionError::Expired => Self::new(Code::SessionExpired),
             SessionError::Outdated => Self::new(Code::InvalidCredentials),
@@ -133,7 +134,7 @@ impl From<AuthnError> for Problem {
                 .extension("mfa_token", token.expose())
                 .extension("methods", vec!["totp", "recovery_code"]),
             AuthnError::MfaInvalid => Self::new(Code::MfaInvalid),
-            AuthnError::MfaEnrolled | AuthnError::MfaMissing => {
+            AuthnError::MfaEnrolled | AuthnError::MfaMissing | AuthnError::NoAddress => {
                 Self::new(Code::Conflict).detail(error.to_string())
             }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),

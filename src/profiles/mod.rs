@@ -15,6 +15,7 @@
 //! - Policies decide who reads and changes a profile, and do not see what is in it.
 
 mod claims;
+mod consumer;
 mod error;
 mod metadata;
 mod model;

@@ -52,6 +52,10 @@ impl ProfileService {
         Self { parts, sealing: master.sealing_key("profiles") }
     }
 
+    pub(super) fn users(&self) -> &UserService {
+        &self.parts.users
+    }
+
     /// The profile of a user; an empty one where nothing was said.
     ///
     /// Errors: `NotFound`, `Unreadable`, `Storage`.

@@ -49,6 +49,24 @@ pub(super) async fn put(
     Ok(stored == 1)
 }
 
+/// Keeps when a user was last active, unless later is known. Says nothing new of the user, so the revision stays.
+pub(super) async fn set_last_activity(
+    run: &mut dyn Run,
+    (tenant, user): (TenantId, UserId),
+    at: Millis,
+) -> Result<()> {
+    run.sql(
+        "UPDATE profiles SET last_activity_at_ms = $3 WHERE tenant_id = $1 AND user_id = $2
+           AND (last_activity_at_ms IS NULL OR last_activity_at_ms < $3)",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(at)
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// Profiles of whatever tenant, after a user, that are sealed with another key than this.
 pub(super) async fn sealed_otherwise(
     run: &mut dyn Run,

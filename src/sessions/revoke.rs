@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Ended, Session, SessionError, SessionService, hot::session_key, store};
 use crate::{
     audit::{self, Actor},
-    base::{SessionId, TenantId, UserId},
+    base::{ApiKeyId, SessionId, TenantId, UserId},
     bus::Topic,
     storage::Tx,
     write_tx,
@@ -58,7 +58,8 @@ impl SessionService {
     ) -> Result<Ended, SessionError> {
         let ended = self.end_one(tx, tenant, user, session, reason).await?.ok_or(SessionError::NotFound)?;
         let subject = session.to_string();
-        let entry = actor.does(tenant, "session_revoked", &subject, json!({ "reason": reason }));
+        let entry =
+            actor.does(tenant, "session_revoked", &subject, json!({ "user_id": user, "reason": reason }));
         audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
         Ok(ended)
     }
@@ -80,7 +81,10 @@ impl SessionService {
                 store::add_news(tx, "session", &id.to_string(), 0, now).await?;
                 ended.sessions.push((id, user, device));
             }
-            let (subject, detail) = (user.to_string(), json!({ "kept": keep, "ended": ended.count() }));
+            let (subject, detail) = (
+                user.to_string(),
+                json!({ "user_id": user, "reason": "revoked", "kept": keep, "ended": ended.count() }),
+            );
             let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
             audit::record(tx, now, &*self.entropy, entry).await?;
             Ok(ended)
@@ -105,7 +109,7 @@ impl SessionService {
         let ended = store::revoke_all(tx, tenant, user, None, reason, now).await?;
         let subject = user.to_string();
         store::add_news(tx, "user", &subject, epoch, now).await?;
-        let detail = json!({ "reason": reason, "epoch": epoch, "ended": ended.len() });
+        let detail = json!({ "user_id": user, "reason": reason, "epoch": epoch, "ended": ended.len() });
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         let sessions = ended.into_iter().map(|(id, device)| (id, user, device)).collect();
@@ -128,6 +132,32 @@ impl SessionService {
             store::add_news(tx, "session", &id.to_string(), 0, now).await?;
         }
         let (subject, detail) = (tenant.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
+        let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
+        audit::record(tx, now, &*self.entropy, entry).await?;
+        Ok(Ended { sessions, user: None })
+    }
+
+    /// Ends every session that an API key opened, with one audit record if there are any. The caller announces the
+    /// answer once `tx` has committed.
+    ///
+    /// Errors: `Storage`, `Entropy`.
+    pub async fn revoke_of_key_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        key: ApiKeyId,
+        reason: &str,
+        actor: Actor<'_>,
+    ) -> Result<Ended, SessionError> {
+        let now = self.clock.now();
+        let sessions = store::revoke_of_key(tx, tenant, key, reason, now).await?;
+        if sessions.is_empty() {
+            return Ok(Ended::default());
+        }
+        for (id, ..) in &sessions {
+            store::add_news(tx, "session", &id.to_string(), 0, now).await?;
+        }
+        let (subject, detail) = (key.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         Ok(Ended { sessions, user: None })

@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod app;
 mod client;
+mod compat;
 mod contract;
 mod entities;
 mod forge;
@@ -43,6 +44,7 @@ mod profiles;
 mod recovery;
 mod refresh;
 mod roles;
+mod sdk;
 #[path = "../security/mod.rs"]
 mod security;
 mod sessions;

@@ -166,6 +166,8 @@ impl Stage {
             "register_client" => {
                 json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
             }
+            "open_sdk_session" => json!({"user_external_id": "4711"}),
+            "refresh_sdk_session" => json!({"refresh_token": self.other.refresh}),
             "create_tenant" => json!({"company_name": "Made", "plan": "free"}),
             "update_tenant" => json!({"company_name": "Renamed"}),
             "update_client_settings" => json!({"socket_urls": ["wss://socket.example.com"]}),

@@ -223,3 +223,35 @@ both! {
         act(&token, &ann, "revoke-sessions").await.expect_problem(403, "insufficient_permissions");
     }
 }
+
+/// How many events of a type wait, or were published.
+async fn told(test: &TestApp, legacy: &'static str) -> i64 {
+    test.app.db.sql("SELECT COUNT(*) FROM outbox WHERE type = $1").bind(legacy).scalar().await.unwrap()
+}
+
+both! {
+    /// R16, R47: events begin a profile and keep the last activity, however often they are dispatched.
+    async fn a_profile_begins_with_its_user_and_remembers_the_sign_out(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let ann = test.user("ann").await;
+        let path = &*path(&ann.id);
+        let rows = async || -> i64 {
+            let count = "SELECT COUNT(*) FROM profiles WHERE user_id = $1";
+            test.app.db.sql(count).bind(&*ann.id).scalar().await.unwrap()
+        };
+        assert_eq!(rows().await, 0);
+        test.app.events.dispatch().await.unwrap();
+        assert_eq!((rows().await, told(&test, "bwk.profile.created.v1").await), (1, 1));
+        assert_eq!(test.get(path, &ann.token).await.expect(200)["last_activity_at"], json!(null));
+        test.advance(std::time::Duration::from_mins(3));
+        let other = test.login("ann@example.com", crate::app::PASSWORD).await;
+        let status = test.post("/v1/auth/logout", &other.token, json!({})).await.status;
+        assert_eq!(status, 204);
+        let at = bailiwick::base::Clock::now(&*test.clock).to_string();
+        test.advance(std::time::Duration::from_mins(3));
+        test.app.events.dispatch().await.unwrap();
+        test.app.events.dispatch().await.unwrap();
+        assert_eq!(test.get(path, &ann.token).await.expect(200)["last_activity_at"], json!(at));
+        assert_eq!(told(&test, "bwk.profile.created.v1").await, 1);
+    }
+}

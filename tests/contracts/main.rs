@@ -21,6 +21,7 @@ mod authn;
 mod bus;
 mod callers;
 mod entities;
+mod events;
 mod identity;
 mod keys;
 mod kv;

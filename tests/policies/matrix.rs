@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 82] = [
+const ROWS: [(&str, &[&str]); 83] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -67,6 +67,7 @@ const ROWS: [(&str, &[&str]); 82] = [
     ("updateApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
     ("revokeApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
     ("useApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("openSession", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("authorize", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("authorizeOthers", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("explain", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),

@@ -28,6 +28,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("revoked_tokens", "clients/store.rs"),
     ("spent_assertions", "clients/store.rs"),
     ("audit_log", "audit/store.rs"),
+    ("outbox", "events/store.rs"),
+    ("inbox", "events/store.rs"),
     ("setup_token", "authn/store.rs"),
     ("login_failures", "authn/store.rs"),
     ("links", "authn/store.rs"),
@@ -47,6 +49,7 @@ const GUESTS: &[(&str, &str, &str)] = &[
     ("sessions/store.rs", "users", "one join answers whether a session and its user's epoch still stand"),
     ("sessions/devices/store.rs", "sessions", "the list of devices counts the live sessions of each"),
     ("sessions/devices/store.rs", "users", "a session is live in its user's epoch"),
+    ("sessions/store.rs", "api_keys", "a session that a key opens is opened only while the key stands"),
     ("sessions/store.rs", "tenants", "the same join asks for the tenant's epoch"),
 ];
 

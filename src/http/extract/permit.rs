@@ -137,6 +137,7 @@ impl FromRequestParts<AppState> for Authenticated {
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
+        check_origin(app, &client, &caller).await?;
         let mut server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
         if let Caller::Service(service) = &caller {
             server.client_id = Some(service.name.clone());
@@ -243,6 +244,22 @@ fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
         return Err(Problem::new(Code::CrossSite));
     }
     Ok(sent)
+}
+
+/// What a tenant's own server handed on to a page is for pages of one origin, and of those that are on the tenant's
+/// list now (R103, threat T46). A program that sends no origin is not a page.
+async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Result<()> {
+    let (Some(user), Some(origin)) = (caller.user(), client.origin()) else { return Ok(()) };
+    if !user.is_vouched_for() {
+        return Ok(());
+    }
+    let is_bound = user.claims.origin.as_deref().is_none_or(|bound| bound == origin);
+    let tenant = app.tenants.get(user.tenant_id).await?;
+    let is_listed = tenant.is_some_and(|tenant| {
+        let listed = &tenant.settings.allowed_origins;
+        listed.is_empty() || listed.iter().any(|known| known.as_str() == origin)
+    });
+    if is_bound && is_listed { Ok(()) } else { Err(Problem::new(Code::OriginNotAllowed)) }
 }
 
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from

@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accounts, api_keys, auth, authorize, client, devices, docs, entities, health, internal, keys, metrics,
-    oauth, oauth_clients, policy_stores, profiles, roles, sessions, setup, tenants, users,
+    accounts, api_keys, auth, authorize, client, compat, devices, docs, entities, health, internal, keys,
+    metrics, oauth, oauth_clients, policy_stores, profiles, roles, sdk, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -26,6 +26,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(accounts::router())
         .merge(sessions::router())
         .merge(client::router())
+        .merge(sdk::router())
         .merge(tenants::router())
         .merge(devices::router())
         .merge(api_keys::router())
@@ -68,12 +69,19 @@ pub fn routers(app: &AppState) -> Routers {
         let (router, _) = described.split_for_parts();
         router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
     };
+    let with_aliases = |router: Router<AppState>| {
+        if app.config.server.compat_routes {
+            compat::mount(router, app).method_not_allowed_fallback(method_not_allowed)
+        } else {
+            router
+        }
+    };
     let with_docs = |router: Router<AppState>| {
         if app.config.docs.enabled { router.merge(docs::router()) } else { router }
     };
     Routers {
-        public: wrap(with_docs(finish(public())), app, Audience::Public),
-        internal: wrap(finish(public().merge(inside())), app, Audience::Trusted),
+        public: wrap(with_docs(with_aliases(finish(public()))), app, Audience::Public),
+        internal: wrap(with_aliases(finish(public().merge(inside()))), app, Audience::Trusted),
         admin: wrap(finish(admin()), app, Audience::Trusted),
     }
 }

@@ -149,7 +149,7 @@ async fn revoke_user_sessions(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(MakeUserLink::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
     ),
 )]
 async fn make_user_link(

@@ -145,7 +145,8 @@ async fn update_api_key(
 
 /// Revoke an API key
 ///
-/// It stops working at once on this node, and within 100 ms on the others.
+/// It stops working at once on this node, and within 100 ms on the others, and with it the sessions that it opened
+/// (`POST /v1/sdk/session`).
 #[utoipa::path(
     delete, path = "/v1/api-keys/{key_id}", tag = "api-keys",
     params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
@@ -162,6 +163,6 @@ async fn revoke_api_key(
     Path(id): Path<ApiKeyId>,
 ) -> Result<StatusCode> {
     let (permit, _) = found::<RevokeApiKey>(&app, caller, id).await?;
-    app.api_keys.revoke(permit.tenant(), id, "revoked", permit.actor()).await?;
+    app.authn.revoke_api_key(permit.tenant(), id, "revoked", permit.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
