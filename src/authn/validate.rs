@@ -68,17 +68,22 @@ impl AuthnService {
             return Ok(Validity::Fault(TokenFault::Invalid)); // as one that nobody issued
         }
         match origin {
-            Some(origin) if !self.admits(holder.tenant(), origin).await? => {
+            Some(origin) if !self.admits(&holder, origin).await? => {
                 Ok(Validity::Fault(TokenFault::OriginNotAllowed))
             }
             _ => Ok(Validity::Holder(holder)),
         }
     }
 
-    /// Whether a tenant is used by pages of an origin.
-    async fn admits(&self, tenant: TenantId, origin: &str) -> Result<bool, StorageError> {
+    /// Whether a page of an origin may present a credential: one that the credential is not bound away from (R103), and
+    /// that is on its tenant's list.
+    async fn admits(&self, holder: &Caller, origin: &str) -> Result<bool, StorageError> {
+        let bound = holder.user().and_then(|user| user.claims.origin.as_deref());
+        if bound.is_some_and(|bound| bound != origin) {
+            return Ok(false);
+        }
         let Ok(origin) = origin.parse::<Origin>() else { return Ok(false) };
-        let tenant = self.parts.tenants.get(tenant).await?;
+        let tenant = self.parts.tenants.get(holder.tenant()).await?;
         let listed = tenant.as_ref().map(|tenant| &*tenant.settings.allowed_origins).unwrap_or_default();
         Ok(listed.is_empty() || listed.contains(&origin))
     }
