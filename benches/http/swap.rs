@@ -1,8 +1,8 @@
 //! A new version of 10,000 policies under constant load: nobody may notice.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{thread, time::Duration};
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::{
     Options,
@@ -40,7 +40,7 @@ pub(crate) fn measure(options: &Options) {
     println!("capacity {capacity:.0} requests a second; asked at {rate:.0}");
 
     let address = target.url().trim_start_matches("http://").parse().unwrap();
-    let load = Steady::start(address, target.token(), &Arc::new(bodies), rate, contradiction);
+    let load = Steady::start(address, target.token(), &bodies, rate, contradiction);
     thread::sleep(QUIET);
     let mut swaps = Vec::new();
     for number in 3..3 + options.rounds as i64 {
@@ -56,13 +56,28 @@ pub(crate) fn measure(options: &Options) {
     report(&load.end(), &swaps, policies);
 }
 
-/// What contradicts itself in an answer: a version, and a policy that is of another.
-fn contradiction(answer: &Value) -> Option<String> {
-    let version = answer["policy_version"].as_i64()?;
-    let mark = format!("-v{version}");
-    let named = answer["determining_policies"].as_array()?;
-    let other = named.iter().find(|policy| !policy["policy_id"].as_str().unwrap_or("").ends_with(&mark))?;
-    Some(format!("version {version} and policy {}", other["policy_id"]))
+/// What an answer must say.
+#[derive(Debug, Deserialize)]
+struct Answer<'a> {
+    policy_version: i64,
+    #[serde(borrow)]
+    determining_policies: Vec<Determining<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Determining<'a> {
+    policy_id: &'a str,
+}
+
+/// What is wrong with an answer: it cannot be read, or has a version and a policy that is of another.
+fn contradiction(answer: &[u8]) -> Option<String> {
+    let answer: Answer<'_> = match serde_json::from_slice(answer) {
+        Ok(answer) => answer,
+        Err(error) => return Some(error.to_string()),
+    };
+    let mark = format!("-v{}", answer.policy_version);
+    let other = answer.determining_policies.iter().find(|policy| !policy.policy_id.ends_with(&mark))?;
+    Some(format!("version {} and policy {}", answer.policy_version, other.policy_id))
 }
 
 fn report(samples: &[Sample], swaps: &[Swap], policies: u64) {

@@ -77,6 +77,8 @@ pub struct UserCaller {
     pub tenant_id: TenantId,
     /// The session.
     pub session_id: SessionId,
+    /// [`Self::session_id`] as text.
+    pub session: String,
     /// The device of the session.
     pub device_id: DeviceId,
     /// How the user proved who they are (RFC 8176).
@@ -105,6 +107,7 @@ impl UserCaller {
             name: claims.sub.to_string(),
             tenant_id: claims.tid,
             session_id: claims.sid,
+            session: claims.sid.to_string(),
             device_id: claims.did,
             amr: claims.amr.clone(),
             auth_time: Millis(claims.auth_time.saturating_mul(1000)),

@@ -79,7 +79,7 @@ pub struct Ask<'a> {
     /// Whether to say why.
     pub explain: bool,
     /// What the server itself knows of the request.
-    pub server: &'a ServerContext,
+    pub server: &'a ServerContext<'a>,
 }
 
 /// A decision with everything that names it. Store and version are those of the [`Pinned`] that was asked.
@@ -103,14 +103,14 @@ pub struct Guarded<'a> {
     /// To what.
     pub resource: (&'a str, &'a str),
     /// What the server knows of the request.
-    pub server: &'a ServerContext,
+    pub server: &'a ServerContext<'a>,
 }
 
 /// Whether our own API may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Permission {
-    /// Whether it may.
-    pub allow: bool,
-    /// The decision's id.
-    pub decision_id: DecisionId,
+pub enum Permission {
+    /// It may.
+    Allowed,
+    /// It may not; with the decision's id, which the caller is told.
+    Denied(DecisionId),
 }

@@ -24,6 +24,18 @@ fn make(now: Millis, entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
     Ok(Builder::from_unix_timestamp_millis(u64::try_from(now.0).unwrap_or(0), &random).into_uuid())
 }
 
+/// Bytes of a prefix, of the underscore and of the digits.
+const LENGTH: usize = 3 + 1 + 32;
+
+/// The stored form of an id, in `room`.
+fn text<'r>(prefix: &str, id: Uuid, room: &'r mut [u8; LENGTH]) -> &'r str {
+    if let Some((front, digits)) = room.split_at_mut_checked(prefix.len() + 1) {
+        front.iter_mut().zip(prefix.bytes().chain([b'_'])).for_each(|(to, from)| *to = from);
+        id.as_simple().encode_lower(digits);
+    }
+    std::str::from_utf8(room).unwrap_or_default()
+}
+
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
     let hex = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or(IdError { prefix })?;
     if hex.len() != 32 || hex.bytes().any(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
@@ -37,6 +49,8 @@ macro_rules! id_type {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
+
+        const _: () = assert!($prefix.len() + 33 == LENGTH, "every prefix has as many letters");
 
         impl $name {
             /// What the stored form begins with, before the underscore.
@@ -64,7 +78,7 @@ macro_rules! id_type {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "_{}"), self.0.as_simple())
+                f.write_str(text($prefix, self.0, &mut [0; LENGTH]))
             }
         }
 
@@ -84,7 +98,7 @@ macro_rules! id_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(text($prefix, self.0, &mut [0; LENGTH]))
             }
         }
 

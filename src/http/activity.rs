@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -12,12 +12,25 @@ use std::{
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, sleep_until};
 
 /// The requests of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Activity {
+    opened: Instant,
     running: AtomicUsize,
-    begun: AtomicU64,
+    /// When the last request ended, milliseconds after `opened`, rounded up.
+    ended_ms: AtomicU64,
+    speaks_http2: AtomicBool,
+}
+
+/// How long a connection may have no request under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until a request's header is there: HTTP/1, and whoever has not shown what they speak.
+    pub(super) http1: Duration,
+    /// Between requests.
+    pub(super) http2: Duration,
 }
 
 /// A request that is under way while this lives.
@@ -32,20 +45,44 @@ pub(super) struct Tracked {
 }
 
 impl Activity {
+    /// A connection that was opened just now.
+    pub(super) fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            running: AtomicUsize::new(0),
+            ended_ms: AtomicU64::new(0),
+            speaks_http2: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that the peer has sent the preface of HTTP/2.
+    pub(super) fn saw_http2(&self) {
+        self.speaks_http2.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the peer has sent the preface of HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.speaks_http2.load(Ordering::SeqCst)
+    }
+
     pub(super) fn begin(self: &Arc<Self>) -> Running {
         self.running.fetch_add(1, Ordering::SeqCst);
-        self.begun.fetch_add(1, Ordering::SeqCst);
         Running(Arc::clone(self))
     }
 
-    /// Returns once nothing was under way and nothing began for `limit` (and twice that at most).
-    pub(super) async fn idle_for(&self, limit: Duration) {
+    /// Returns once nothing was under way for as long as `patience` allows.
+    pub(super) async fn quiet(&self, patience: Patience) {
         loop {
-            let begun = self.begun.load(Ordering::SeqCst);
-            tokio::time::sleep(limit).await;
-            if self.running.load(Ordering::SeqCst) == 0 && self.begun.load(Ordering::SeqCst) == begun {
+            let limit = if self.speaks_http2() { patience.http2 } else { patience.http1 };
+            let since = if self.running.load(Ordering::SeqCst) > 0 {
+                Instant::now()
+            } else {
+                self.opened + Duration::from_millis(self.ended_ms.load(Ordering::SeqCst))
+            };
+            if since + limit <= Instant::now() {
                 return;
             }
+            sleep_until(since + limit).await;
         }
     }
 }
@@ -58,6 +95,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let ended = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.ended_ms.store(ended.saturating_add(1), Ordering::SeqCst);
         self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -20,6 +20,7 @@ mod routes;
 mod serve;
 mod state;
 mod timed;
+mod timers;
 
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use routes::{ALIASES, POST_REFRESH, Routers, routers};

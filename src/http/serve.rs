@@ -15,6 +15,7 @@
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use hyper::{Request, Response, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -28,8 +29,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use super::{
-    activity::{Activity, Tracked},
+    activity::{Activity, Patience, Tracked},
     timed::Timed,
+    timers::Timers,
 };
 use crate::config::ServerConfig;
 
@@ -99,6 +101,16 @@ struct Server {
     cut: CancellationToken,
 }
 
+/// Why a connection is ended from our side.
+enum Ending {
+    /// The time to drain is over.
+    Cut,
+    /// The server stops.
+    Shutdown,
+    /// No request was under way for too long.
+    Quiet,
+}
+
 /// Starts the tasks of HTTP/2 streams, which end with the connections when the drain is over.
 #[derive(Clone)]
 struct Streams {
@@ -145,10 +157,11 @@ pub async fn serve(
 
 fn builder(streams: Streams, limits: &ServerLimits) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
+    // No time-out for a header: `Activity` knows when a request was last under way, and hyper would arm a timer for
+    // each. An answer in one piece costs less than a list of pieces.
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        .writev(false)
         .max_headers(limits.max_headers)
         .max_buf_size(limits.max_header_bytes.max(SMALLEST_BUFFER));
     builder
@@ -195,35 +208,55 @@ impl Server {
             tracing::debug!(%error, %peer, "the connection ended before it began");
             return;
         }
-        let limits = &self.limits;
-        let activity = Arc::new(Activity::default());
-        let service = service_fn(|request| answer(self.router.clone(), Arc::clone(&activity), peer, request));
-        let io = TokioIo::new(Timed::new(stream, limits.header_timeout, limits.write_timeout));
+        let (activity, timers) = (Arc::new(Activity::new()), Timers::default());
+        let service = service_fn(|request| {
+            answer(self.router.clone(), (Arc::clone(&activity), timers.clone()), peer, request)
+        });
+        let io = TokioIo::new(Timed::new(stream, self.limits.write_timeout, Arc::clone(&activity)));
         let mut connection = pin!(self.builder.serve_connection(io, service));
-        let ended = async {
-            let patience = tokio::select! {
-                ended = connection.as_mut() => return ended,
-                () = self.shutdown.cancelled() => Duration::MAX, // `cut` ends it
-                () = activity.idle_for(limits.idle_timeout) => limits.idle_timeout,
-            };
-            connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(patience, connection).await.unwrap_or(Ok(()))
+        // A stream of one: it is looked at when it has something to say, and not for every request.
+        let mut ending = FuturesUnordered::from_iter([self.ending(&activity)]);
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            Some(ending) = ending.next() => {
+                let patience = match ending {
+                    Ending::Cut => return,
+                    Ending::Shutdown => Duration::MAX, // `cut` ends it
+                    Ending::Quiet if activity.speaks_http2() => self.limits.idle_timeout,
+                    Ending::Quiet => Duration::ZERO,
+                };
+                connection.as_mut().graceful_shutdown();
+                let ended = tokio::time::timeout(patience, connection);
+                self.cut.run_until_cancelled(ended).await.and_then(Result::ok).unwrap_or(Ok(()))
+            }
         };
-        if let Some(Err(error)) = self.cut.run_until_cancelled(ended).await {
+        if let Err(error) = ended {
             tracing::debug!(%error, %peer, "the connection broke");
+        }
+    }
+
+    /// Waits for what ends a connection from our side.
+    async fn ending(&self, activity: &Activity) -> Ending {
+        let ServerLimits { header_timeout, idle_timeout, .. } = self.limits;
+        tokio::select! {
+            () = self.cut.cancelled() => Ending::Cut,
+            () = self.shutdown.cancelled() => Ending::Shutdown,
+            () = activity.quiet(Patience { http1: header_timeout, http2: idle_timeout }) => Ending::Quiet,
         }
     }
 }
 
 async fn answer(
     router: Router,
-    activity: Arc<Activity>,
+    (activity, timers): (Arc<Activity>, Timers),
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let running = activity.begin();
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(timers);
     let response = router.oneshot(request).await?;
     Ok(response.map(|body| running.until_sent(body)))
 }

@@ -1,12 +1,11 @@
-//! A socket that gives up on a peer that says nothing, or takes nothing.
+//! A socket that gives up on a peer that takes nothing, and sees which version of HTTP the peer speaks.
 //!
-//! hyper limits the time for an HTTP/1 header, but only once it knows that the peer speaks HTTP/1: until
-//! the first byte that differs from HTTP/2's preface it waits for ever. And it has no limit for a peer
-//! that does not read its answer.
+//! hyper has no limit for a peer that does not read its answer, and does not say which version it has found.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,33 +15,28 @@ use tokio::{
     time::Sleep,
 };
 
+use super::activity::Activity;
+
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream with two time limits.
+/// A stream with a time limit.
 #[derive(Debug)]
 pub(super) struct Timed<S> {
     stream: S,
-    opening: Option<Opening>,
+    /// What is left of the preface, after what the peer sent of it; `None` once the version is known.
+    preface: Option<&'static [u8]>,
+    activity: Arc<Activity>,
     write_limit: Duration,
     /// Set while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// The time until the peer has shown which version it speaks.
-#[derive(Debug)]
-struct Opening {
-    /// What is left of the preface, after what the peer sent of it.
-    preface: &'static [u8],
-    deadline: Pin<Box<Sleep>>,
-}
-
 impl<S> Timed<S> {
-    /// `opening`: time to show the version. `write_limit`: time in which the peer must take some bytes
-    /// of what is written.
-    pub(super) fn new(stream: S, opening: Duration, write_limit: Duration) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(opening));
-        Self { stream, opening: Some(Opening { preface: PREFACE, deadline }), write_limit, stalled: None }
+    /// `write_limit`: time in which the peer must take some bytes of what is written. `activity` is told when the
+    /// peer turns out to speak HTTP/2.
+    pub(super) fn new(stream: S, write_limit: Duration, activity: Arc<Activity>) -> Self {
+        Self { stream, preface: Some(PREFACE), activity, write_limit, stalled: None }
     }
 
     /// Lets time run while a write waits.
@@ -63,15 +57,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        let Some(opening) = &mut this.opening else { return read };
-        if read.is_pending() {
-            ready!(opening.deadline.as_mut().poll(cx));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer says nothing")));
-        }
+        let Some(preface) = this.preface else { return read };
         let new = buf.filled().get(before..).unwrap_or_default();
-        match opening.preface.strip_prefix(new) {
-            Some(rest) if !rest.is_empty() && !new.is_empty() => opening.preface = rest,
-            _ => this.opening = None,
+        // The last of the preface may come with what follows it.
+        let part = new.get(..preface.len()).unwrap_or(new);
+        this.preface = preface.strip_prefix(part).filter(|rest| !rest.is_empty());
+        if this.preface.is_none() && part.len() == preface.len() && part == preface {
+            this.activity.saw_http2();
         }
         read
     }

@@ -22,7 +22,7 @@ impl OAuthService {
         &self,
         client: &Client,
         exchanged: ExchangeAsked,
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<Issued, OAuthError> {
         allow_grant(client, Grant::TokenExchange)?;
         let ExchangeAsked { subject_token, asked } = exchanged;

@@ -2,7 +2,7 @@
 
 use super::{Asked, Issued, OAuthError, OAuthService};
 use crate::{
-    authorize::Guarded,
+    authorize::{Guarded, Permission},
     clients::{Client, Grant},
     policy::ServerContext,
     sessions::ClientInfo,
@@ -23,7 +23,7 @@ impl OAuthService {
         &self,
         client: &Client,
         asked: Asked,
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<Issued, OAuthError> {
         allow_grant(client, Grant::ClientCredentials)?;
         self.decide(client, "issueToken", ("Tenant", &client.tenant_id.to_string()), server).await?;
@@ -55,7 +55,7 @@ impl OAuthService {
         client: &Client,
         presented: &str,
         asked: &Asked,
-        (info, request_id, server): (&ClientInfo, Option<&str>, &ServerContext),
+        (info, request_id, server): (&ClientInfo, Option<&str>, &ServerContext<'_>),
     ) -> Result<Issued, OAuthError> {
         allow_grant(client, Grant::RefreshToken)?;
         self.decide(client, "refreshToken", ("Tenant", &client.tenant_id.to_string()), server).await?;
@@ -87,7 +87,7 @@ impl OAuthService {
         client: &Client,
         action: &'static str,
         resource: (&str, &str),
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<(), OAuthError> {
         if self.may(client, action, resource, server).await? { Ok(()) } else { Err(OAuthError::Denied) }
     }
@@ -102,7 +102,7 @@ impl OAuthService {
         client: &Client,
         asked: Option<Vec<String>>,
         bound: Option<&[&str]>,
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<String, OAuthError> {
         let within = |word: &str| bound.is_none_or(|bound| bound.contains(&word));
         let wanted = match &asked {
@@ -130,11 +130,11 @@ impl OAuthService {
         client: &Client,
         action: &'static str,
         resource: (&str, &str),
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<bool, OAuthError> {
         let principal = client.id.to_string();
         let guarded = Guarded { principal: (SERVICE, &principal), action, resource, server };
-        Ok(self.parts.authorize.guard(client.tenant_id, guarded).await?.allow)
+        Ok(self.parts.authorize.guard(client.tenant_id, guarded).await? == Permission::Allowed)
     }
 }
 

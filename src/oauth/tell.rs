@@ -27,7 +27,7 @@ impl OAuthService {
         &self,
         client: &Client,
         token: &str,
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<Option<Introspected>, OAuthError> {
         self.decide(client, "introspectToken", ("Tenant", &client.tenant_id.to_string()), server).await?;
         let told = match self.found(client, token).await {
@@ -51,7 +51,7 @@ impl OAuthService {
         &self,
         client: &Client,
         token: &str,
-        (request_id, server): (Option<&str>, &ServerContext),
+        (request_id, server): (Option<&str>, &ServerContext<'_>),
     ) -> Result<(), OAuthError> {
         self.decide(client, "revokeToken", ("Tenant", &client.tenant_id.to_string()), server).await?;
         let found = match self.found(client, token).await {

@@ -55,7 +55,7 @@ pub use cedar_policy::{Entity, EntityUid};
 pub use compile::{Compiled, compile};
 pub use engine::{decide, decide_all, evaluate, evaluate_all};
 pub use entities::{
-    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, Layers,
+    Change, CheckedEntity, EntityKey, EntityRecord, EntityRow, EntitySlice, EntityTable, KeptEntity, Layers,
     MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS, Revision, TableBuilder, TableError,
 };
 pub use explain::{ClauseView, Determined, Explanation, LinkView, NamedValue, NearMiss, PolicyView, explain};

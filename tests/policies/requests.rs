@@ -143,12 +143,12 @@ fn any_id_is_legal() {
 
 #[test]
 fn the_server_adds_what_the_schema_declares() {
-    let snapshot = snapshot(ANY);
+    let (snapshot, amr) = (snapshot(ANY), ["pwd".to_owned()]);
     let server = ServerContext {
         now: Some(Millis(1_700_000_000_123)),
         ip: Some("10.1.2.3".parse().unwrap()),
-        amr: Some(vec!["pwd".to_owned()]),
-        session_id: Some("not declared".to_owned()),
+        amr: Some(&amr),
+        session_id: Some("not declared"),
         ..ServerContext::default()
     };
     let [user, doc, context, view] =

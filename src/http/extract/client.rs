@@ -70,22 +70,22 @@ impl Client {
     }
 
     /// What the server knows of a request at `now`, for `context.bailiwick` (authorize.md §3).
-    pub fn server_context(&self, user: Option<&UserCaller>, now: Millis) -> ServerContext {
+    pub fn server_context<'a>(&'a self, user: Option<&'a UserCaller>, now: Millis) -> ServerContext<'a> {
         ServerContext {
             now: Some(now),
             ip: self.ip,
-            amr: user.map(|user| user.amr.clone()),
+            amr: user.map(|user| &*user.amr),
             auth_time: user.map(|user| user.auth_time),
-            session_id: user.map(|user| user.session_id.to_string()),
-            client_id: user.map(|user| user.claims.client_id.clone()),
-            origin: text(self.origin.as_ref()).map(ToOwned::to_owned),
+            session_id: user.map(|user| &*user.session),
+            client_id: user.map(|user| &*user.claims.client_id),
+            origin: text(self.origin.as_ref()),
             ip_allowed: None,
             origin_allowed: None,
         }
     }
 
     /// The same for what is done to a tenant, with what its lists say of the request (R98).
-    pub fn server_context_in(&self, tenant: &Tenant, now: Millis) -> ServerContext {
+    pub fn server_context_in(&self, tenant: &Tenant, now: Millis) -> ServerContext<'_> {
         let TenantSettings { ip_allowlist, allowed_origins, .. } = &tenant.settings;
         let is_listed = |origin: &str| allowed_origins.iter().any(|known| known.as_str() == origin);
         let server = self.server_context(None, now);
@@ -93,7 +93,7 @@ impl Client {
             ip_allowed: (!ip_allowlist.is_empty()).then(|| lets_in(ip_allowlist, self.ip)),
             // A program sends no origin; what a browser sends that cannot be read is on no list.
             origin_allowed: (!allowed_origins.is_empty() && self.origin.is_some())
-                .then(|| server.origin.as_deref().is_some_and(is_listed)),
+                .then(|| server.origin.is_some_and(is_listed)),
             ..server
         }
     }

@@ -3,7 +3,7 @@
 use std::{fmt::Display, str::FromStr, time::Duration};
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
     http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -18,6 +18,7 @@ use crate::http::{
     codes::Code,
     problem::{Problem, Result},
     state::AppState,
+    timers::Timers,
 };
 
 /// Room for most answers, bytes.
@@ -161,9 +162,9 @@ pub(super) async fn read_json(request: Request, app: &AppState, limit: usize) ->
 /// Errors: `payload_too_large`, `request_timeout`, `malformed_json` when the connection broke.
 pub(super) async fn read_bytes(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
     let deadline = Duration::from_secs(app.config.server.body_timeout_secs);
-    tokio::time::timeout(deadline, collect(request.into_body(), limit))
-        .await
-        .map_err(|_| Problem::new(Code::RequestTimeout))?
+    let timers = Timers::of(request.extensions());
+    let read = timers.within(deadline, collect(request.into_body(), limit)).await;
+    read.unwrap_or_else(|| Err(Problem::new(Code::RequestTimeout)))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -173,13 +174,22 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Bytes> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Code::PayloadTooLarge).detail(format!("at most {limit} bytes are read here")))
+    let mut body = Limited::new(body, limit);
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => {
+                Problem::new(Code::PayloadTooLarge).detail(format!("at most {limit} bytes are read here"))
+            }
+            false => Problem::new(Code::MalformedJson).detail("the body broke off"),
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data); // most bodies come in one piece
         }
-        Err(_) => Err(Problem::new(Code::MalformedJson).detail("the body broke off")),
+        whole.extend_from_slice(&data);
     }
+    Ok(whole.into())
 }
 
 /// Reads what may be stored: Postgres cannot keep U+0000 in a text, so no text may contain it.

@@ -16,7 +16,7 @@ use crate::{
     audit::Actor,
     authn::{Caller, UserCaller},
     authorize::{EntityRef, Guarded, Permission},
-    base::TenantId,
+    base::{DecisionId, Millis, TenantId},
     http::{
         actions::{Action, ResourceOf, UseApiKey},
         codes::Code,
@@ -40,8 +40,8 @@ pub struct Authenticated {
     pub caller: Caller,
     /// Where from.
     pub client: Client,
-    /// What the server knows of the request.
-    pub server: ServerContext,
+    /// When it came.
+    pub at: Millis,
 }
 
 /// Proof that the caller, of whatever kind, may do `A`.
@@ -77,7 +77,28 @@ pub struct OpenPermit<A> {
 impl Authenticated {
     /// Asks the engine whether the caller may do `A` to `resource`, a type and an id.
     pub async fn may<A: Action>(&self, app: &AppState, resource: (&str, &str)) -> Result<()> {
-        ask::<A>(app, &self.caller, &self.server, resource).await
+        ask::<A>(app, &self.caller, &self.server(), resource).await
+    }
+
+    /// As [`Authenticated::may`] of something that is done to a tenant, with what its lists say of the request (R98).
+    pub async fn may_in<A: Action>(&self, app: &AppState, tenant: &Tenant) -> Result<()> {
+        let server = self.client.server_context_in(tenant, self.at);
+        ask::<A>(app, &self.caller, &server, ("Tenant", &tenant.id.to_string())).await
+    }
+
+    /// What the server knows of the request.
+    pub fn server(&self) -> ServerContext<'_> {
+        let known = self.client.server_context(self.caller.user().map(|user| &**user), self.at);
+        match &self.caller {
+            Caller::Service(service) => ServerContext { client_id: Some(&service.name), ..known },
+            Caller::Anonymous | Caller::User(_) | Caller::Key(_) => known,
+        }
+    }
+
+    /// What it knows where the question is not about the caller: how somebody signed in says nothing about anybody
+    /// else. `user` is who the question is about, if they said so by a token of theirs.
+    pub fn server_for<'a>(&'a self, user: Option<&'a UserCaller>) -> ServerContext<'a> {
+        self.client.server_context(user, self.at)
     }
 
     /// As [`Authenticated::may`], with a proof of it.
@@ -138,11 +159,7 @@ impl FromRequestParts<AppState> for Authenticated {
             return Err(Problem::new(Code::TokenMissing));
         }
         check_origin(app, &client, &caller).await?;
-        let mut server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
-        if let Caller::Service(service) = &caller {
-            server.client_id = Some(service.name.clone());
-        }
-        Ok(Self { caller, client, server })
+        Ok(Self { caller, client, at: app.clock.now() })
     }
 }
 
@@ -270,7 +287,7 @@ async fn holder_of(app: &AppState, client: &Client, key: &str, meter: Option<&Me
         meter.note(metered.into());
     }
     match refused_use(app, client, &used).await? {
-        Some(refused) => Err(denied(Code::PolicyViolation, UseApiKey::NAME, refused.decided)),
+        Some(refused) => Err(denied(Code::PolicyViolation, UseApiKey::NAME, refused.decision)),
         None => Ok(Caller::Key(used.caller)),
     }
 }
@@ -280,7 +297,7 @@ async fn holder_of(app: &AppState, client: &Client, key: &str, meter: Option<&Me
 pub struct RefusedUse {
     /// What they were told of it.
     pub server: ServerContext,
-    decided: Permission,
+    decision: DecisionId,
 }
 
 /// Asks the engine whether a key may be used by this client, unless it said so a moment ago.
@@ -297,9 +314,8 @@ pub async fn refused_use(app: &AppState, client: &Client, used: &KeyUse) -> Resu
     let tenant = key.tenant_id.to_string();
     let (principal, resource) = (("ApiKey", &*key.name), ("Tenant", &*tenant));
     let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };
-    let decided = app.authorize.guard(key.tenant_id, guarded).await?;
-    if !decided.allow {
-        return Ok(Some(RefusedUse { server, decided }));
+    if let Permission::Denied(decision) = app.authorize.guard(key.tenant_id, guarded).await? {
+        return Ok(Some(RefusedUse { server, decision }));
     }
     used.permitted();
     Ok(None)
@@ -308,7 +324,7 @@ pub async fn refused_use(app: &AppState, client: &Client, used: &KeyUse) -> Resu
 async fn ask<A: Action>(
     app: &AppState,
     caller: &Caller,
-    server: &ServerContext,
+    server: &ServerContext<'_>,
     resource: (&str, &str),
 ) -> Result<()> {
     // What a key or a token may be used for at most comes before what its holder may do.
@@ -322,17 +338,14 @@ async fn ask<A: Action>(
         return Err(Problem::new(Code::InsufficientPermissions).detail(said));
     }
     let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };
-    let decided = app.authorize.guard(caller.tenant(), guarded).await?;
-    if decided.allow {
-        return Ok(());
-    }
+    let Permission::Denied(id) = app.authorize.guard(caller.tenant(), guarded).await? else { return Ok(()) };
     let is_stranger = matches!(caller, Caller::Anonymous);
     let code = if is_stranger { Code::PolicyViolation } else { Code::InsufficientPermissions };
-    Err(denied(code, A::NAME, decided))
+    Err(denied(code, A::NAME, id))
 }
 
-fn denied(code: Code, action: &str, decided: Permission) -> Problem {
+fn denied(code: Code, action: &str, decision: DecisionId) -> Problem {
     Problem::new(code)
         .detail(format!("the policies do not allow `{action}` here"))
-        .extension("decision_id", decided.decision_id.to_string())
+        .extension("decision_id", decision.to_string())
 }

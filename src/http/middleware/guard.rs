@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 use super::stack::Answering;
 use crate::{
     config::ServerConfig,
-    http::{codes::Code, problem::Problem},
+    http::{codes::Code, problem::Problem, timers::Timers},
 };
 
 /// What replaces all entities of a store; it may take its time.
@@ -71,12 +71,13 @@ where
 
     fn call(&mut self, request: Request) -> Answering {
         let limit = if is_load(&request) { self.limits.load } else { self.limits.usual };
+        let timers = Timers::of(request.extensions());
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
-            let code = match tokio::time::timeout(limit, answer).await {
-                Ok(Ok(response)) => return response,
-                Ok(Err(_panic)) => Code::InternalError, // the panic hook has said what it was
-                Err(_) => Code::RequestDeadline,
+            let code = match timers.within(limit, answer).await {
+                Some(Ok(response)) => return response,
+                Some(Err(_panic)) => Code::InternalError, // the panic hook has said what it was
+                None => Code::RequestDeadline,
             };
             Ok(Problem::new(code).into_response())
         })

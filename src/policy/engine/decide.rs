@@ -63,7 +63,7 @@ fn indexed(snapshot: &Snapshot, query: &Query, slice: &EntitySlice<'_>) -> Outco
     let entities = OnceCell::new();
     let cedar = Cedar::new(query, slice, &entities);
     let mut scratch = SCRATCH.take();
-    program.index.search(facts.principal(), query.action().as_ref(), facts.resource(), &mut scratch);
+    program.index.search(facts.about(), query.action().as_ref(), &mut scratch);
     let mut outcome = Outcome { candidates: length(&scratch.postings), ..Outcome::default() };
     // Policies of one condition beside each other: it is evaluated once.
     scratch.postings.sort_unstable();

@@ -5,13 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::EntityUid;
 use serde_json::value::RawValue;
 
-use super::{EntityTable, inline};
+use super::{EntityTable, KeptEntity, inline};
 use crate::policy::{
     QueryProblem, Snapshot,
     engine::cedar::{Entity, Uid},
+    index::Places,
 };
 
 /// A map of names that hashes fast.
@@ -37,6 +37,8 @@ pub(super) enum Held {
     Core(Arc<Entity>),
     /// One of Cedar's public crate.
     Public(Arc<cedar_policy::Entity>),
+    /// One that the hot copy of the store keeps, as it is.
+    Kept(Arc<KeptEntity>),
 }
 
 impl Held {
@@ -44,13 +46,19 @@ impl Held {
         match self {
             Self::Core(entity) => entity,
             Self::Public(entity) => (**entity).as_ref(),
+            Self::Kept(kept) => (***kept).as_ref(),
         }
+    }
+
+    /// What is remembered of this very entity.
+    pub(super) fn places(&self) -> Option<&Places> {
+        if let Self::Kept(kept) = self { Some(kept.places()) } else { None }
     }
 
     pub(super) fn to_core(&self) -> Arc<Entity> {
         match self {
             Self::Core(entity) => Arc::clone(entity),
-            Self::Public(entity) => Arc::new((**entity).as_ref().clone()),
+            Self::Public(_) | Self::Kept(_) => Arc::new(self.core().clone()),
         }
     }
 }
@@ -81,8 +89,8 @@ pub(super) struct Laid<'a> {
     identity: HashMap<&'a Uid, &'a Arc<cedar_policy::Entity>, foldhash::fast::RandomState>,
     stored: Option<&'a EntityTable>,
     inline: UidMap<Arc<Entity>>,
-    /// Whether an entity that one layer knows is complete in it.
-    apart: bool,
+    /// Whether there is but one layer, so that what it knows is complete.
+    alone: Option<Layer>,
 }
 
 impl<'a> Laid<'a> {
@@ -93,12 +101,17 @@ impl<'a> Laid<'a> {
         let identity: HashMap<_, _, _> =
             layers.identity.iter().map(|entity| ((**entity).as_ref().uid(), entity)).collect();
         let inline = UidMap::default();
-        let mut laid = Self { snapshot, identity, stored: layers.stored, inline, apart: false };
+        let mut laid = Self { snapshot, identity, stored: layers.stored, inline, alone: None };
         if let Some(raw) = layers.inline {
             laid.inline = inline::read(raw, &laid)?;
         }
-        let fixed = !snapshot.static_entities().is_empty();
-        laid.apart = laid.identity.is_empty() && laid.inline.is_empty() && !(fixed && laid.stored.is_some());
+        if laid.identity.is_empty() && laid.inline.is_empty() {
+            laid.alone = match (snapshot.static_entities().is_empty(), &laid.stored) {
+                (true, Some(_)) => Some(Layer::Stored),
+                (_, None) => Some(Layer::Fixed),
+                (false, Some(_)) => None,
+            };
+        }
         Ok(laid)
     }
 
@@ -108,13 +121,13 @@ impl<'a> Laid<'a> {
 
     /// An entity with all its ancestors; `None` when no layer knows it.
     pub(super) fn entity(&self, uid: &Uid) -> Option<Held> {
+        if let Some(layer) = self.alone {
+            return self.layer(layer, uid);
+        }
         let known = Layer::ALL.map(|layer| self.layer(layer, uid));
         let mut held = known.iter().flatten();
         let first = held.next()?;
         let alone = held.next().is_none();
-        if alone && self.apart {
-            return Some(first.clone());
-        }
         let above = self.ancestors(&known);
         if alone && first.core().ancestors().count() == above.len() {
             return Some(first.clone());
@@ -138,7 +151,7 @@ impl<'a> Laid<'a> {
             Layer::Fixed => self.snapshot.names().entity(uid).cloned().map(Held::Core),
             Layer::Identity if self.identity.is_empty() => None,
             Layer::Identity => self.identity.get(uid).map(|entity| Held::Public(Arc::clone(entity))),
-            Layer::Stored => self.stored?.entity(&EntityUid::from(uid.clone())).map(Held::Public),
+            Layer::Stored => self.stored?.kept(uid).map(Held::Kept),
             Layer::Inline if self.inline.is_empty() => None,
             Layer::Inline => self.inline.get(uid).cloned().map(Held::Core),
         }

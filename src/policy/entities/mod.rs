@@ -31,4 +31,4 @@ pub use identity::EntityRecord;
 pub use inline::{MAX_INLINE_ENTITIES, MAX_INLINE_PARENTS};
 pub use layers::Layers;
 pub use slice::EntitySlice;
-pub use table::{Change, EntityKey, EntityRow, EntityTable, Revision, TableBuilder, TableError};
+pub use table::{Change, EntityKey, EntityRow, EntityTable, KeptEntity, Revision, TableBuilder, TableError};

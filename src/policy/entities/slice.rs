@@ -16,6 +16,7 @@ use crate::policy::{
         Dereference, Entities as CoreEntities, Entity as CoreEntity, Extensions, NoEntitiesSchema,
         TCComputation, Uid,
     },
+    index::Subject,
     query::chain,
 };
 
@@ -95,6 +96,17 @@ impl<'a> EntitySlice<'a> {
             listed.insert(entity.uid(), json);
         }
         Ok(Value::Array(listed.into_values().collect()))
+    }
+
+    /// Looks up an entity that a decision is about.
+    pub(in crate::policy) fn subject<'s>(&'s self, uid: &'s Uid) -> Subject<'s> {
+        match &self.source {
+            Source::Laid { .. } if !uid.is_action() => {
+                let held = self.held(uid);
+                Subject { uid, entity: held.map(Held::core), places: held.and_then(Held::places) }
+            }
+            _ => Subject { uid, entity: self.entity(uid), places: None },
+        }
     }
 
     /// The entity of this name with all its ancestors; `None` when no layer knows it.

@@ -7,6 +7,7 @@ use super::{
     cells::{Cells, Demand, Filed, Posting},
     filing::Filing,
     nodes::Nodes,
+    places::Side,
     probe::Index,
 };
 use crate::policy::engine::cedar::Policy;
@@ -20,7 +21,7 @@ impl Index {
         actions: &Entities,
     ) -> Self {
         let mut sets = ActionSetsBuilder::new(actions);
-        let (mut principals, mut resources) = (Nodes::default(), Nodes::default());
+        let (mut principals, mut resources) = (Nodes::new(Side::Principal), Nodes::new(Side::Resource));
         let (mut filed, mut unindexed) = (Vec::new(), 0);
         for (number, (policy, condition)) in (0_u32..).zip(policies) {
             let filing = Filing::of(policy);

@@ -23,6 +23,8 @@
 //! scope does: they cannot err, so when one is false the policy is false and says nothing. They stay
 //! in the condition.
 //!
+//! An entity that the hot copy keeps remembers its nodes ([`Places`]): most requests look up none.
+//!
 //! Actions are expanded over the schema's hierarchy when the index is built: a policy for a group
 //! holds the set of the actions in it.
 
@@ -31,7 +33,9 @@ mod build;
 mod cells;
 mod filing;
 mod nodes;
+mod places;
 mod probe;
 
 pub(super) use filing::Filing;
-pub(super) use probe::{Index, Scratch};
+pub(super) use places::Places;
+pub(super) use probe::{Index, Scratch, Subject};

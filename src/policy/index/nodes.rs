@@ -3,7 +3,11 @@
 use foldhash::HashMap;
 use smol_str::SmolStr;
 
-use super::filing::{Node, Side};
+use super::{
+    filing::{self, Node},
+    places::{Side, SideNumber},
+    probe::Subject,
+};
 use crate::policy::engine::cedar::{Entity, EntityType, Uid};
 
 /// The number of a node on its side.
@@ -35,20 +39,20 @@ struct Kind {
 /// and what an entity is in is mostly of few types.
 #[derive(Debug)]
 pub(super) struct Nodes {
+    side: (Side, SideNumber),
     count: NodeNumber,
     types: TypeNumber,
     kinds: HashMap<EntityType, Kind>,
 }
 
-impl Default for Nodes {
-    fn default() -> Self {
-        Self { count: ANY + 1, types: 0, kinds: HashMap::default() }
-    }
-}
-
 impl Nodes {
+    /// Those of a side that names nothing yet.
+    pub(super) fn new(side: Side) -> Self {
+        Self { side: (side, SideNumber::next()), count: ANY + 1, types: 0, kinds: HashMap::default() }
+    }
+
     /// The node that a side names, and the type that it demands beside; both numbered when first met.
-    pub(super) fn file(&mut self, side: &Side) -> (NodeNumber, Option<TypeNumber>) {
+    pub(super) fn file(&mut self, side: &filing::Side) -> (NodeNumber, Option<TypeNumber>) {
         let mut count = self.count;
         let node = match &side.node {
             Node::Any => ANY,
@@ -66,14 +70,15 @@ impl Nodes {
     }
 
     /// Fills `into` with the nodes that an entity matches, ascending; answers the number of its type, if it has one.
-    ///
-    /// `entity` is what is known of it, with all its ancestors.
-    pub(super) fn matching(
-        &self,
-        uid: &Uid,
-        entity: Option<&Entity>,
-        into: &mut Vec<NodeNumber>,
-    ) -> Option<TypeNumber> {
+    pub(super) fn matching(&self, subject: Subject<'_>, into: &mut Vec<NodeNumber>) -> Option<TypeNumber> {
+        let Subject { uid, entity, places } = subject;
+        match places {
+            Some(places) => places.nodes(self.side, into, |into| self.find(uid, entity, into)),
+            None => self.find(uid, entity, into),
+        }
+    }
+
+    fn find(&self, uid: &Uid, entity: Option<&Entity>, into: &mut Vec<NodeNumber>) -> Option<TypeNumber> {
         into.clear();
         into.push(ANY);
         let kind = self.kinds.get(uid.entity_type());

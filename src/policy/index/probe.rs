@@ -4,6 +4,7 @@ use super::{
     actions::ActionSets,
     cells::{Cells, Demand, Posting},
     nodes::{NodeNumber, Nodes},
+    places::Places,
 };
 use crate::policy::engine::cedar::{Entity, Uid};
 
@@ -26,8 +27,15 @@ pub(in crate::policy) struct Scratch {
     pub(in crate::policy) postings: Vec<Posting>,
 }
 
-/// An entity that a request names, with what is known of it.
-pub(in crate::policy) type Subject<'a> = (&'a Uid, Option<&'a Entity>);
+/// An entity that a request names.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::policy) struct Subject<'a> {
+    pub(in crate::policy) uid: &'a Uid,
+    /// What is known of it, with all its ancestors.
+    pub(in crate::policy) entity: Option<&'a Entity>,
+    /// What is remembered of this very entity, where it is kept.
+    pub(in crate::policy) places: Option<&'a Places>,
+}
 
 impl Index {
     /// How many policies have a filing that says nothing, so that every request evaluates them.
@@ -38,14 +46,13 @@ impl Index {
     /// Leaves in `scratch` the postings of the policies whose scope a request matches, each once, in no order.
     pub(in crate::policy) fn search(
         &self,
-        principal: Subject<'_>,
+        [principal, resource]: [Subject<'_>; 2],
         action: &Uid,
-        resource: Subject<'_>,
         scratch: &mut Scratch,
     ) {
         let Scratch { principals, resources, postings } = scratch;
-        let principal_type = self.principals.matching(principal.0, principal.1, principals);
-        let resource_type = self.resources.matching(resource.0, resource.1, resources);
+        let principal_type = self.principals.matching(principal, principals);
+        let resource_type = self.resources.matching(resource, resources);
         let action = self.actions.number(action);
         let met = |demand: &Demand| {
             self.actions.holds(demand.actions, action)

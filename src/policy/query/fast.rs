@@ -18,7 +18,7 @@ use crate::policy::{
 pub(super) fn read(
     snapshot: &Snapshot,
     parts: RequestParts<'_>,
-    server: Option<&ServerContext>,
+    server: Option<&ServerContext<'_>>,
 ) -> Option<Query> {
     let names = snapshot.names();
     let action = action(names, parts.action)?;
@@ -35,7 +35,7 @@ pub(super) fn named(
     principal: (&str, &str),
     action: &str,
     resource: (&str, &str),
-    server: &ServerContext,
+    server: &ServerContext<'_>,
 ) -> Option<Query> {
     let names = snapshot.names();
     let action = names.bare_action(action).filter(|_| !action.contains("::\""))?;
@@ -51,7 +51,7 @@ fn query(
     (principal_type, principal): (&NamedType, EntityUid),
     (resource_type, resource): (&NamedType, EntityUid),
     mut context: BTreeMap<SmolStr, Value>,
-    server: Option<&ServerContext>,
+    server: Option<&ServerContext<'_>>,
 ) -> Option<Query> {
     if !action.applies(principal_type, resource_type) {
         return None;

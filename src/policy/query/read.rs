@@ -20,7 +20,7 @@ impl Snapshot {
     /// Reads a request and checks it against the schema, adding what the server knows.
     ///
     /// Errors: [`QueryProblem`] for the first thing wrong: action, principal, resource, then context.
-    pub fn query(&self, parts: RequestParts<'_>, server: &ServerContext) -> Result<Query, QueryProblem> {
+    pub fn query(&self, parts: RequestParts<'_>, server: &ServerContext<'_>) -> Result<Query, QueryProblem> {
         if let Some(query) = fast::read(self, parts, Some(server)) {
             return Ok(query);
         }
@@ -52,7 +52,7 @@ impl Snapshot {
         principal: (&str, &str),
         action: &str,
         resource: (&str, &str),
-        server: &ServerContext,
+        server: &ServerContext<'_>,
     ) -> Result<Query, QueryProblem> {
         if let Some(query) = fast::named(self, principal, action, resource, server) {
             return Ok(query);
@@ -94,7 +94,7 @@ impl Snapshot {
         &self,
         given: &Given,
         mut context: Map<String, Value>,
-        server: Option<&ServerContext>,
+        server: Option<&ServerContext<'_>>,
     ) -> Result<Query, QueryProblem> {
         let action = self.action(&given.action)?;
         let principal = self.unalias(entity_uid(&given.principal, "/principal")?);

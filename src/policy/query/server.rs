@@ -18,22 +18,22 @@ use crate::{
 pub const SERVER_CONTEXT: &str = "bailiwick";
 
 /// What the server knows of a request by itself. What is `None` is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerContext {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerContext<'a> {
     /// The time of the request.
     pub now: Option<Millis>,
     /// The address of the client.
     pub ip: Option<IpAddr>,
     /// How the user proved who they are (RFC 8176).
-    pub amr: Option<Vec<String>>,
+    pub amr: Option<&'a [String]>,
     /// When they did.
     pub auth_time: Option<Millis>,
     /// The session.
-    pub session_id: Option<String>,
+    pub session_id: Option<&'a str>,
     /// The client program.
-    pub client_id: Option<String>,
+    pub client_id: Option<&'a str>,
     /// The web origin.
-    pub origin: Option<String>,
+    pub origin: Option<&'a str>,
     /// Whether the address is on the list of the tenant that is spoken to, where it has one.
     pub ip_allowed: Option<bool>,
     /// Whether the origin is on the list of the tenant that is spoken to, where it has one.
@@ -56,7 +56,7 @@ pub(in crate::policy) fn server_attributes() -> [(&'static str, ValueShape); 9] 
     ]
 }
 
-impl ServerContext {
+impl ServerContext<'_> {
     /// Which attributes are known, one bit each.
     #[must_use]
     pub fn known(&self) -> u16 {
@@ -82,11 +82,11 @@ impl ServerContext {
         match attribute {
             "now" => self.now.map(moment),
             "ip" => self.ip.map(|ip| extension("ip", &ip.to_string())),
-            "amr" => self.amr.as_ref().map(|amr| json!(amr)),
+            "amr" => self.amr.map(|amr| json!(amr)),
             "auth_time" => self.auth_time.map(moment),
-            "session_id" => self.session_id.as_ref().map(|id| json!(id)),
-            "client_id" => self.client_id.as_ref().map(|id| json!(id)),
-            "origin" => self.origin.as_ref().map(|origin| json!(origin)),
+            "session_id" => self.session_id.map(|id| json!(id)),
+            "client_id" => self.client_id.map(|id| json!(id)),
+            "origin" => self.origin.map(|origin| json!(origin)),
             "ip_allowed" => self.ip_allowed.map(|allowed| json!(allowed)),
             "origin_allowed" => self.origin_allowed.map(|allowed| json!(allowed)),
             _ => None,
@@ -141,7 +141,7 @@ impl ServerShape {
     }
 
     /// The record of what is known; `None` when something required is not.
-    pub(super) fn fill(&self, server: &ServerContext) -> Option<CoreValue> {
+    pub(super) fn fill(&self, server: &ServerContext<'_>) -> Option<CoreValue> {
         let mut record = BTreeMap::new();
         for (name, known, required) in &self.0 {
             match known.value(server) {
@@ -164,19 +164,19 @@ enum Found {
 }
 
 impl Known {
-    fn value(self, server: &ServerContext) -> Found {
-        let text = |text: &Option<String>| text.as_ref().map(|text| CoreValue::new(text.as_str(), None));
+    fn value(self, server: &ServerContext<'_>) -> Found {
+        let text = |text: Option<&str>| text.map(|text| Some(CoreValue::new(text, None)));
         let known = match self {
             Self::Now(by) => return server.now.map_or(Found::Unknown, |at| moment(by, at)),
             Self::AuthTime(by) => return server.auth_time.map_or(Found::Unknown, |at| moment(by, at)),
             Self::Ip(by) => server.ip.map(|ip| extension_from_text(by, &ip.to_string())),
-            Self::Amr => server.amr.as_ref().map(|amr| {
+            Self::Amr => server.amr.map(|amr| {
                 let methods = amr.iter().map(|method| Literal::from(method.as_str()));
                 Some(CoreValue::set_of_lits(methods, None))
             }),
-            Self::SessionId => text(&server.session_id).map(Some),
-            Self::ClientId => text(&server.client_id).map(Some),
-            Self::Origin => text(&server.origin).map(Some),
+            Self::SessionId => text(server.session_id),
+            Self::ClientId => text(server.client_id),
+            Self::Origin => text(server.origin),
             Self::IpAllowed => server.ip_allowed.map(|allowed| Some(CoreValue::new(allowed, None))),
             Self::OriginAllowed => server.origin_allowed.map(|allowed| Some(CoreValue::new(allowed, None))),
         };

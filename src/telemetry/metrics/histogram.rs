@@ -1,14 +1,13 @@
 //! A histogram of whole numbers without a lock.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
 use prometheus_client::{
     encoding::{EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
+
+use super::sums::Sums;
 
 const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
@@ -89,25 +88,21 @@ pub(super) struct Histogram(Arc<Buckets>);
 #[derive(Debug)]
 struct Buckets {
     scale: &'static Scale,
-    /// One for each bound, and one for what is above the last.
-    counts: Box<[AtomicU64]>,
-    sum: AtomicU64,
+    /// A count for each bound and one for what is above the last; then the sum of all that was observed.
+    sums: Sums,
 }
 
 impl Histogram {
     /// Nothing observed yet.
     pub(super) fn new(scale: &'static Scale) -> Self {
-        let counts = (0..=scale.bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Buckets { scale, counts, sum: AtomicU64::new(0) }))
+        Self(Arc::new(Buckets { scale, sums: Sums::new(scale.bounds.len() + 2) }))
     }
 
     /// Counts one observation: two additions, a few nanoseconds.
     pub(super) fn observe(&self, value: u64) {
-        let bucket = self.0.scale.bounds.partition_point(|bound| *bound < value);
-        if let Some(count) = self.0.counts.get(bucket) {
-            count.fetch_add(1, Relaxed);
-        }
-        self.0.sum.fetch_add(value, Relaxed);
+        let Buckets { scale, sums } = &*self.0;
+        sums.add(scale.bounds.partition_point(|bound| *bound < value), 1);
+        sums.add(scale.bounds.len() + 1, value);
     }
 }
 
@@ -117,11 +112,12 @@ impl TypedMetric for Histogram {
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Buckets { scale, counts, sum } = &*self.0;
+        let Buckets { scale, sums } = &*self.0;
         let bounds = scale.bounds.iter().map(|bound| shown(*bound, scale)).chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().map(|count| count.load(Relaxed))).collect();
+        let buckets: Vec<(f64, u64)> = bounds.zip((0..).map(|bucket| sums.get(bucket))).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        encoder.encode_histogram::<NoLabelSet>(shown(sum.load(Relaxed), scale), count, &buckets, None)
+        let sum = shown(sums.get(scale.bounds.len() + 1), scale);
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
     fn metric_type(&self) -> MetricType {

@@ -1,7 +1,7 @@
 //! The numbers that `GET /metrics` shows (admin listener), in the OpenMetrics text format.
 //!
 //! ```text
-//!  decision ──► handles of its store  ─┐  atomics, no lock, no allocation
+//!  decision ──► handles of its store  ─┐  atomics of each thread, no lock, no allocation
 //!  request ───► handles of its route  ─┼──► Registry ──┐
 //!  compile, caller cache, bus ─────────┘               ├──► text
 //!  state of the stores, read at each scrape ───────────┘
@@ -20,6 +20,7 @@ mod resolved;
 mod scrape;
 mod service;
 mod stores;
+mod sums;
 
 pub use catalog::{CATALOG, Declared, Kind, markdown_table};
 pub use requests::Method;

@@ -2,11 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use prometheus_client::{
-    encoding::text,
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
-};
+use prometheus_client::{encoding::text, metrics::family::Family, registry::Registry};
 
 use super::{
     Method, Outcome, Scrape,
@@ -17,6 +13,7 @@ use super::{
     histogram::{COMPILE_TIME, Histogram},
     requests::Requests,
     stores::Stores,
+    sums::Counter,
 };
 
 /// What became of the credentials of a caller in the cache of verified callers.

@@ -2,15 +2,13 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use prometheus_client::{
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
-};
+use prometheus_client::{metrics::family::Family, registry::Registry};
 
 use super::{
     catalog::{DECISION_CANDIDATES, DECISION_DURATION, DECISIONS, INDEX_MISMATCHES, INDEX_VERIFICATIONS},
     histogram::{CANDIDATES, DECISION_TIME, Histogram},
     resolved::Resolved,
+    sums::Counter,
 };
 
 /// How a decision ended.

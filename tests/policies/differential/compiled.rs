@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bailiwick::policy::{
-    Bundle, EntitySlice, Layers, RequestParts, ServerContext, Snapshot, compile, decide, evaluate,
+    Bundle, EntityKey, EntityRow, EntitySlice, EntityTable, Layers, RequestParts, Revision, ServerContext,
+    Snapshot, compile, decide, evaluate,
 };
 use cedar_policy::{
-    Context, Effect, Entities, EntityUid, PolicyId, PolicySet, Request, Schema, SlotId, Template,
+    Context, Effect, Entities, Entity, EntityUid, PolicyId, PolicySet, Request, Schema, SlotId, Template,
 };
 use serde_json::{Value, json};
 
@@ -265,4 +266,96 @@ fn well_typed_stores_through_compiler_and_slices() {
 fn any_policies_through_the_index() {
     let sums = (0..60).map(|seed| round(1000 + seed, false)).fold((0, 0), |(a, e), (b, f)| (a + b, e + f));
     assert!(sums.0 > 100 && sums.1 > 100, "the cases must not be trivial: {sums:?}");
+}
+
+/// The same stored entities under two versions in turn: what an index remembers of an entity is of no use to another.
+fn versions(seed: u64) -> usize {
+    let mut dice = Dice::new(seed);
+    let made: Vec<Made> = (0..30).map(|number| policy(&mut dice, number, true)).collect();
+    let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+    let all = Entities::from_json_value(Value::Array(entities(&mut dice)), Some(&schema)).unwrap();
+    let store = "random".parse().unwrap();
+    let version = |made: &[Made]| (compile(&bundle(made), &store).unwrap().snapshot, set(made));
+    let versions = [version(&made), version(&made[10..]), version(&made[..10])];
+    let mut table = EntityTable::from_rows(all.iter().filter_map(stored), Revision(1)).unwrap();
+    let mut allowed = 0;
+    for number in 0..60 {
+        let ask = ask(&mut dice);
+        let action: EntityUid = ask.action.parse().unwrap();
+        let context = Context::from_json_value(ask.context.clone(), Some((&schema, &action))).unwrap();
+        let (principal, resource) = (ask.principal.parse().unwrap(), ask.resource.parse().unwrap());
+        let request = Request::new(principal, action, resource, context, Some(&schema)).unwrap();
+        let parts = RequestParts {
+            principal: &raw(&json!(ask.principal)),
+            action: &raw(&json!(ask.action)),
+            resource: &raw(&json!(ask.resource)),
+            context: Some(&raw(&ask.context)),
+        };
+        // Half of the time the entities change: one loses its parents for this question, and gets them back.
+        let moved = all.iter().filter_map(stored).filter(|row| !row.parents.is_empty()).nth(number % 5);
+        let moved = moved.filter(|_| number % 2 == 0);
+        let now = match &moved {
+            None => all.clone(),
+            Some(row) => without_parents(&all, &row.key),
+        };
+        if let Some(row) = &moved {
+            let alone = EntityRow { parents: Vec::new(), ..row.clone() };
+            table = table.upsert(alone, table.revision().next()).unwrap();
+        }
+        for (snapshot, policies) in &versions {
+            let query = snapshot.query(parts, &ServerContext::default()).unwrap();
+            let layers = Layers { stored: Some(&table), ..Layers::default() };
+            let slice = EntitySlice::new(snapshot, layers).unwrap();
+            let verdict = evaluate(snapshot, &query, &slice);
+            let cedar = plain(&request, policies, &now);
+            assert_eq!(Answer::from(&verdict), cedar, "seed {seed} request {number}: {request}");
+            allowed += usize::from(verdict.allow);
+        }
+        if let Some(row) = moved {
+            table = table.upsert(row, table.revision().next()).unwrap();
+        }
+    }
+    allowed
+}
+
+/// An entity as a store keeps it; no action.
+fn stored(entity: &Entity) -> Option<EntityRow> {
+    let json = entity.to_json_value().unwrap();
+    let parents = json["parents"].as_array().unwrap().iter();
+    let key = |uid: &Value| {
+        let part = |name: &str| uid[name].as_str().unwrap().to_owned();
+        EntityKey::new(part("type"), part("id"))
+    };
+    let row = EntityRow {
+        key: EntityKey::from(&entity.uid()),
+        attrs: json["attrs"].to_string(),
+        tags: "{}".to_owned(),
+        parents: parents.map(key).collect(),
+        revision: Revision(1),
+    };
+    (row.key.entity_type != "Action").then_some(row)
+}
+
+/// The entities when one of them is in nothing; what is in it is in nothing of its either.
+fn without_parents(all: &Entities, alone: &EntityKey) -> Entities {
+    let rows: Vec<EntityRow> = all.iter().filter_map(stored).collect();
+    let mut table = EntityTable::from_rows(rows.clone(), Revision(1)).unwrap();
+    let row = rows.iter().find(|row| row.key == *alone).unwrap();
+    table = table.upsert(EntityRow { parents: Vec::new(), ..row.clone() }, Revision(2)).unwrap();
+    let made = table.iter().map(|row| {
+        let uid =
+            |key: &EntityKey| EntityUid::from_json(json!({"type": key.entity_type, "id": key.id})).unwrap();
+        let ancestors = table.ancestors(&row.key).iter().map(uid).collect();
+        let known = all.get(&uid(&row.key)).unwrap();
+        let (name, attrs, _) = known.clone().into_inner();
+        Entity::new(name, attrs, ancestors).unwrap()
+    });
+    let actions = all.iter().filter(|entity| stored(entity).is_none()).cloned();
+    Entities::from_entities(made.chain(actions), None).unwrap()
+}
+
+#[test]
+fn stored_entities_under_versions_in_turn() {
+    let allowed: usize = (0..12).map(versions).sum();
+    assert!(allowed > 100, "the cases must not be trivial: {allowed}");
 }

@@ -7,9 +7,10 @@ use serde_json::value::RawValue;
 
 use super::{
     batch_bodies::{AuthorizeBatchError, AuthorizeBatchItem},
-    question::{Text, is_about, is_array, present, principal_of, store, subject},
+    question::{Text, holder, is_about, is_array, present, principal_of, store},
 };
 use crate::{
+    authn::Caller,
     authorize::{Answer, Ask, AuthorizeError, Pinned},
     http::{
         actions::{Action, Authorize, AuthorizeOthers, Explain},
@@ -60,8 +61,15 @@ struct Ready<'a> {
     context: Option<&'a RawValue>,
     entities: Option<&'a RawValue>,
     explain: bool,
-    /// The place of what the server knows.
-    server: usize,
+    about: About,
+}
+
+/// Whom an item is about, as far as what the server knows of the request may say something of them.
+enum About {
+    Caller,
+    /// The holder of the token that came with it.
+    Holder(Caller),
+    Others,
 }
 
 enum Principal<'a> {
@@ -85,13 +93,8 @@ pub(super) struct Items<'w, 'a> {
     permitted: HashSet<(StoreName, &'static str)>,
     known: HashMap<StoreName, usize>,
     stores: Vec<(Pinned, Vec<Ready<'a>>)>,
-    contexts: Vec<ServerContext>,
     outcomes: Vec<Outcome>,
 }
-
-/// Where in [`Items::contexts`] the caller's own is, and that of somebody else.
-const CALLER: usize = 0;
-const OTHERS: usize = 1;
 
 impl<'w, 'a> Items<'w, 'a> {
     /// A batch of `count` items, none of which was looked at.
@@ -101,7 +104,6 @@ impl<'w, 'a> Items<'w, 'a> {
         defaults: Fields<'a>,
         count: usize,
     ) -> Self {
-        let others = caller.client.server_context(None, app.clock.now());
         Self {
             app,
             caller,
@@ -109,7 +111,6 @@ impl<'w, 'a> Items<'w, 'a> {
             permitted: HashSet::new(),
             known: HashMap::new(),
             stores: Vec::new(),
-            contexts: vec![caller.server.clone(), others],
             outcomes: (0..count).map(|_| Outcome::Refused(Vec::new())).collect(),
         }
     }
@@ -141,17 +142,20 @@ impl<'w, 'a> Items<'w, 'a> {
         let name = store(app, name).map_err(Failed::Item)?;
         self.need::<Authorize>(&name).await?;
         let token = item.token.as_ref().or(self.defaults.token.as_ref());
-        let has_token = token.is_some();
-        let subject = subject(app, &caller.caller, token).await.map_err(sorted)?;
+        let holder = match token {
+            Some(token) => Some(holder(app, token).await.map_err(sorted)?),
+            None => None,
+        };
         let at = self.store(&name).await?;
         let Some((pinned, _)) = self.stores.get(at) else { return Ok(()) };
         let given = item.principal.or(self.defaults.principal);
-        let (principal, is_callers, is_subjects) = if let Some(given) = given {
+        let (principal, is_callers, is_holders) = if let Some(given) = given {
             let about = |who| is_about(pinned, given, who);
-            (Principal::Given(given), about(&caller.caller), about(&subject))
+            (Principal::Given(given), about(&caller.caller), holder.as_ref().is_some_and(about))
         } else {
-            let own = principal_of(pinned, &subject).map_err(Failed::Batch)?;
-            (Principal::Own(own), subject.name() == caller.caller.name(), true)
+            let subject = holder.as_ref().unwrap_or(&caller.caller);
+            let own = principal_of(pinned, subject).map_err(Failed::Batch)?;
+            (Principal::Own(own), subject.name() == caller.caller.name(), holder.is_some())
         };
         if !is_callers {
             self.need::<AuthorizeOthers>(&name).await?;
@@ -169,15 +173,10 @@ impl<'w, 'a> Items<'w, 'a> {
             context: item.context.or(self.defaults.context),
             entities: item.entities.or(self.defaults.entities),
             explain,
-            // How somebody signed in says nothing about anybody else.
-            server: match (is_subjects, has_token) {
-                (true, false) => CALLER,
-                (false, _) => OTHERS,
-                (true, true) => {
-                    let user = subject.user().map(|user| &**user);
-                    self.contexts.push(caller.client.server_context(user, app.clock.now()));
-                    self.contexts.len() - 1
-                }
+            about: match holder {
+                None if is_callers => About::Caller,
+                Some(holder) if is_holders => About::Holder(holder),
+                _ => About::Others,
             },
         };
         if let Some((_, items)) = self.stores.get_mut(at) {
@@ -220,7 +219,9 @@ impl<'w, 'a> Items<'w, 'a> {
         let stores = std::mem::take(&mut self.stores);
         let mut pinned_stores = Vec::with_capacity(stores.len());
         for (at, (pinned, items)) in stores.into_iter().enumerate() {
-            let asks: Vec<Ask<'_>> = items.iter().filter_map(|item| self.ask(item)).collect();
+            let servers: Vec<ServerContext<'_>> = items.iter().map(|item| self.server(item)).collect();
+            let asks = items.iter().zip(&servers).map(|(item, server)| item.ask(server));
+            let asks: Vec<Ask<'_>> = asks.collect();
             let answers = self.app.authorize.check_all(self.caller.caller.tenant(), &pinned, &asks).await?;
             for (item, answer) in items.iter().zip(answers) {
                 let outcome = match answer {
@@ -236,19 +237,15 @@ impl<'w, 'a> Items<'w, 'a> {
         Ok((pinned_stores, self.outcomes))
     }
 
-    fn ask<'i>(&'i self, item: &'i Ready<'a>) -> Option<Ask<'i>> {
-        Some(Ask {
-            principal: match &item.principal {
-                Principal::Given(given) => given,
-                Principal::Own(own) => own,
-            },
-            action: item.action,
-            resource: item.resource,
-            context: item.context,
-            entities: item.entities,
-            explain: item.explain,
-            server: self.contexts.get(item.server)?,
-        })
+    fn server<'i>(&self, item: &'i Ready<'a>) -> ServerContext<'i>
+    where
+        'w: 'i,
+    {
+        match &item.about {
+            About::Caller => self.caller.server(),
+            About::Holder(holder) => self.caller.server_for(holder.user().map(|user| &**user)),
+            About::Others => self.caller.server_for(None),
+        }
     }
 
     fn refuse(&mut self, place: usize, item: Option<&Fields<'_>>, problem: &Problem) {
@@ -280,6 +277,21 @@ impl Fields<'_> {
 }
 
 impl Ready<'_> {
+    fn ask<'i>(&'i self, server: &'i ServerContext<'i>) -> Ask<'i> {
+        Ask {
+            principal: match &self.principal {
+                Principal::Given(given) => given,
+                Principal::Own(own) => own,
+            },
+            action: self.action,
+            resource: self.resource,
+            context: self.context,
+            entities: self.entities,
+            explain: self.explain,
+            server,
+        }
+    }
+
     /// Whether a field is the item's own, and not the batch's.
     fn has_own(&self, field: &str, defaults: &Fields<'_>) -> bool {
         let differs = |own: Option<&RawValue>, default: Option<&RawValue>| match (own, default) {

@@ -5,9 +5,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     batch,
     bodies::{AuthorizeRequest, AuthorizeResponse},
-    question::{Question, is_about, principal_of, store, subject},
+    question::{Question, holder, is_about, principal_of, store},
 };
 use crate::{
+    authn::Caller,
     authorize::Ask,
     http::{
         actions::{Action, Authorize, AuthorizeOthers, Explain},
@@ -46,14 +47,19 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
     let store = store(&app, question.policy_store.as_ref())?;
     let resource = ("PolicyStore", store.as_str());
     caller.may::<Authorize>(&app, resource).await?;
-    let subject = subject(&app, &caller.caller, question.token.as_ref()).await?;
+    let holder = match &question.token {
+        Some(token) => Some(holder(&app, token).await?),
+        None => None,
+    };
     let pinned = app.authorize.pin(&store).await?;
     let own;
-    let (principal, is_about_caller, is_about_subject) = if let Some(given) = question.principal {
-        (given, is_about(&pinned, given, &caller.caller), is_about(&pinned, given, &subject))
+    let (principal, is_about_caller, is_about_holder) = if let Some(given) = question.principal {
+        let about = |who| is_about(&pinned, given, who);
+        (given, about(&caller.caller), holder.as_ref().is_some_and(about))
     } else {
-        own = principal_of(&pinned, &subject)?;
-        (&*own, subject.name() == caller.caller.name(), true)
+        let subject = holder.as_ref().unwrap_or(&caller.caller);
+        own = principal_of(&pinned, subject)?;
+        (&*own, subject.name() == caller.caller.name(), holder.is_some())
     };
     if !is_about_caller {
         caller.may::<AuthorizeOthers>(&app, resource).await?;
@@ -61,12 +67,11 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
     if question.explain {
         caller.may::<Explain>(&app, resource).await?;
     }
-    // How somebody signed in says nothing about anybody else.
-    let is_callers_own = is_about_subject && question.token.is_none();
-    let other = (!is_callers_own).then(|| {
-        let user = subject.user().filter(|_| is_about_subject);
-        caller.client.server_context(user.map(|user| &**user), app.clock.now())
-    });
+    let server = match &holder {
+        None if is_about_caller => caller.server(),
+        Some(Caller::User(user)) if is_about_holder => caller.server_for(Some(&**user)),
+        _ => caller.server_for(None),
+    };
     let ask = Ask {
         principal,
         action: question.action,
@@ -74,7 +79,7 @@ async fn authorize(app: AppState, caller: Authenticated, body: LargeBody) -> Res
         context: question.context,
         entities: question.entities,
         explain: question.explain,
-        server: other.as_ref().unwrap_or(&caller.server),
+        server: &server,
     };
     let answer = app.authorize.check(caller.caller.tenant(), &pinned, ask).await?;
     Written::of(&AuthorizeResponse::of(&pinned, &answer))

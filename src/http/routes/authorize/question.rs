@@ -77,9 +77,8 @@ pub(in crate::http::routes) fn store_named(app: &AppState, name: Option<&str>) -
     Ok(name.parse().map_err(|_| AuthorizeError::UnknownStore(name.to_owned()))?)
 }
 
-/// Whom the question is about when it names no principal: the holder of `token`, or the caller.
-pub(super) async fn subject(app: &AppState, caller: &Caller, token: Option<&Text<'_>>) -> Result<Caller> {
-    let Some(token) = token else { return Ok(caller.clone()) };
+/// The holder of a token that came with the question: whom it is about when it names no principal.
+pub(super) async fn holder(app: &AppState, token: &Text<'_>) -> Result<Caller> {
     match app.authn.identify(Some(token.as_str())).await {
         Ok(subject) if subject.user().is_some() => Ok(subject),
         Ok(_) => Err(Problem::new(Code::ValidationFailed).at("/token", "is not an access token")),

@@ -45,7 +45,8 @@ async fn introspect_token(
     form: Form,
 ) -> Result<Json<Introspection>> {
     let client = client_of(&app, &headers, &form).await?;
-    let server = server_of(&app, &peer, &client);
+    let name = client.id.to_string();
+    let server = server_of(&app, &peer, &name);
     let told = app.oauth.introspect(&client, form.needed("token")?, &server).await?;
     Ok(Json(Introspection::of(told, form.get("minimal") == Some("true"))))
 }
@@ -67,7 +68,8 @@ async fn introspect_token(
 )]
 async fn revoke_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) -> Result<StatusCode> {
     let client = client_of(&app, &headers, &form).await?;
-    let server = server_of(&app, &peer, &client);
+    let name = client.id.to_string();
+    let server = server_of(&app, &peer, &name);
     let about = (Some(&*peer.request_id), &server);
     app.oauth.revoke(&client, form.needed("token")?, about).await?;
     Ok(StatusCode::OK)

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::PlainToken,
-    clients::{Client, Grant},
+    clients::Grant,
     http::{
         actions::{Action, IssueToken},
         codes::Code,
@@ -51,7 +51,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) -> Result<Response> {
     let client = client_of(&app, &headers, &form).await?;
-    let server = server_of(&app, &peer, &client);
+    let name = client.id.to_string();
+    let server = server_of(&app, &peer, &name);
     let grant = form.needed("grant_type")?;
     let grant = Grant::named(grant).ok_or_else(|| Problem::new(Code::UnsupportedGrantType))?;
     let asked = Asked {
@@ -73,9 +74,8 @@ async fn issue_token(app: AppState, peer: Peer, headers: HeaderMap, form: Form) 
 }
 
 /// What the server knows of a request of a client's.
-pub(super) fn server_of(app: &AppState, peer: &Peer, client: &Client) -> ServerContext {
-    let server = peer.server_context(None, app.clock.now());
-    ServerContext { client_id: Some(client.id.to_string()), ..server }
+pub(super) fn server_of<'a>(app: &AppState, peer: &'a Peer, client: &'a str) -> ServerContext<'a> {
+    ServerContext { client_id: Some(client), ..peer.server_context(None, app.clock.now()) }
 }
 
 fn subject_of(form: &Form) -> Result<PlainToken> {

@@ -49,9 +49,8 @@ async fn open_sdk_session(
         Some(origin) => caller.client.on_behalf_of(origin),
         None => caller.client,
     };
-    let server = client.server_context_in(&tenant, app.clock.now());
-    let caller = Authenticated { client, server, ..caller };
-    caller.may::<OpenSession>(&app, ("Tenant", &tenant.id.to_string())).await?;
+    let caller = Authenticated { client, ..caller };
+    caller.may_in::<OpenSession>(&app, &tenant).await?;
     let opened = app.authn.open_sdk_session(&key, &new, Some(&caller.client.request_id)).await?;
     Ok(Json(SdkSessionBody::new(opened, &tenant, app.clock.now())))
 }

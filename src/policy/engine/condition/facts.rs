@@ -11,6 +11,7 @@ use crate::policy::{
     engine::cedar::{
         Entities, Entity, Evaluator, Expr, Extensions, Literal, SlotEnv, Uid, Value as CoreValue, ValueKind,
     },
+    index::Subject,
 };
 
 /// Values that evaluation made, such as of an extension type: kept while a decision takes, so that they too are
@@ -23,8 +24,7 @@ pub(in crate::policy::engine) struct Facts<'a> {
     pub(super) action: &'a Uid,
     pub(super) resource: &'a Uid,
     pub(super) context: &'a BTreeMap<SmolStr, CoreValue>,
-    principal_entity: Option<&'a Entity>,
-    resource_entity: Option<&'a Entity>,
+    about: [Subject<'a>; 2],
     slice: &'a EntitySlice<'a>,
     made: &'a Made,
 }
@@ -42,8 +42,7 @@ impl<'a> Facts<'a> {
             action: query.action().as_ref(),
             resource,
             context: query.values(),
-            principal_entity: slice.entity(principal),
-            resource_entity: slice.entity(resource),
+            about: [slice.subject(principal), slice.subject(resource)],
             slice,
             made,
         }
@@ -54,25 +53,15 @@ impl<'a> Facts<'a> {
         Value::from(self.made.push_get(Box::new(value)))
     }
 
-    /// The principal with what is known of it.
-    pub(in crate::policy::engine) fn principal(&self) -> (&'a Uid, Option<&'a Entity>) {
-        (self.principal, self.principal_entity)
-    }
-
-    /// The resource with what is known of it.
-    pub(in crate::policy::engine) fn resource(&self) -> (&'a Uid, Option<&'a Entity>) {
-        (self.resource, self.resource_entity)
+    /// Principal and resource with what is known of them.
+    pub(in crate::policy::engine) fn about(&self) -> [Subject<'a>; 2] {
+        self.about
     }
 
     /// What is known of an entity.
     pub(super) fn entity(&self, uid: &Uid) -> Option<&'a Entity> {
-        if std::ptr::eq(uid, self.principal) {
-            self.principal_entity
-        } else if std::ptr::eq(uid, self.resource) {
-            self.resource_entity
-        } else {
-            self.slice.entity(uid)
-        }
+        let subject = self.about.iter().find(|subject| std::ptr::eq(uid, subject.uid));
+        subject.map_or_else(|| self.slice.entity(uid), |subject| subject.entity)
     }
 }
 

@@ -26,5 +26,6 @@ mod names;
 mod rows;
 
 pub use apply::TableBuilder;
+pub use memo::KeptEntity;
 pub use model::{Change, EntityKey, EntityRow, Revision, TableError};
 pub use rows::EntityTable;

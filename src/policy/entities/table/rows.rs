@@ -9,10 +9,13 @@ use imbl::{GenericHashMap, shared_ptr::DefaultSharedPtr};
 use super::{
     EntityKey, EntityRow, Revision,
     lineage::{Children, Lineage},
-    memo::Memo,
+    memo::{KeptEntity, Memo},
     names::{Kinds, Name, Probe},
 };
-use crate::policy::engine::{cedar::Entity as CoreEntity, packed};
+use crate::policy::engine::{
+    cedar::{Entity as CoreEntity, Uid},
+    packed,
+};
 
 /// A persistent map: a clone is a reference, an insert copies a path.
 pub(super) type Map<K, V> = GenericHashMap<K, V, RandomState, DefaultSharedPtr>;
@@ -98,16 +101,21 @@ impl EntityTable {
     ///
     /// It is made of the stored text when first asked for, and again when it or what is above it changed.
     #[must_use]
-    pub fn entity(&self, uid: &EntityUid) -> Option<Arc<Entity>> {
-        let (body, uid) = (&*self.0, uid.as_ref());
+    pub fn entity(&self, uid: &EntityUid) -> Option<Arc<KeptEntity>> {
+        self.kept(uid.as_ref())
+    }
+
+    /// As [`EntityTable::entity`].
+    pub(in crate::policy) fn kept(&self, uid: &Uid) -> Option<Arc<KeptEntity>> {
+        let body = &*self.0;
         let probe = Probe { kind: body.kinds.of(uid.entity_type())?, id: uid.eid().as_ref() };
         let (name, row) = body.rows.get_key_value(&probe)?;
-        if let Some(made) = body.memo.get(probe, row) {
-            return Some(made);
+        if let Some(kept) = body.memo.get(probe, row) {
+            return Some(kept);
         }
-        let entity = Arc::new(body.make(name, row)?);
-        body.memo.keep(name.clone(), Arc::clone(row), Arc::clone(&entity));
-        Some(entity)
+        let kept = KeptEntity::new(row, body.make(name, row)?);
+        body.memo.keep(name.clone(), Arc::clone(&kept));
+        Some(kept)
     }
 
     /// Whether the entity was pushed.
