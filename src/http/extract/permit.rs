@@ -295,8 +295,10 @@ async fn holder_of(app: &AppState, client: &Client, key: &str, meter: Option<&Me
 /// A use of an API key that the policies forbid.
 #[derive(Debug)]
 pub struct RefusedUse {
-    /// What they were told of it.
-    pub server: ServerContext,
+    /// What the tenant's networks say of it, where it has a list of them.
+    pub ip_allowed: Option<bool>,
+    /// What its origins say.
+    pub origin_allowed: Option<bool>,
     decision: DecisionId,
 }
 
@@ -315,7 +317,8 @@ pub async fn refused_use(app: &AppState, client: &Client, used: &KeyUse) -> Resu
     let (principal, resource) = (("ApiKey", &*key.name), ("Tenant", &*tenant));
     let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };
     if let Permission::Denied(decision) = app.authorize.guard(key.tenant_id, guarded).await? {
-        return Ok(Some(RefusedUse { server, decision }));
+        let ServerContext { ip_allowed, origin_allowed, .. } = server;
+        return Ok(Some(RefusedUse { ip_allowed, origin_allowed, decision }));
     }
     used.permitted();
     Ok(None)

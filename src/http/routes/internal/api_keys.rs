@@ -46,7 +46,7 @@ pub(super) async fn validate_api_key(
     let Some(refused) = refused_use(&app, &client, &used).await? else {
         return Ok(Json(valid(&app, &used).await?));
     };
-    let code = match (refused.server.ip_allowed, refused.server.origin_allowed) {
+    let code = match (refused.ip_allowed, refused.origin_allowed) {
         (Some(false), _) => "IP_DENIED",
         (_, Some(false)) => "ORIGIN_DENIED",
         _ => "DISABLED",

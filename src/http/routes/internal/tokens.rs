@@ -78,7 +78,7 @@ async fn decide(
     app: &AppState,
     pinned: &Pinned,
     holder: &Caller,
-    server: &ServerContext,
+    server: &ServerContext<'_>,
     questions: &[Raw],
 ) -> Result<Vec<Answer>> {
     let principal = principal_of(pinned, holder)?;
