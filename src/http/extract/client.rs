@@ -100,7 +100,7 @@ impl Client {
 
     /// The client that this one, a service, speaks for: of whom it says the address and the origin of the page.
     #[must_use]
-    pub fn on_behalf_of(&self, ip: Option<IpAddr>, origin: Option<&str>) -> Self {
+    pub fn of_service(&self, ip: Option<IpAddr>, origin: Option<&str>) -> Self {
         let request_id = Arc::clone(&self.request_id);
         // What cannot stand in a header is an origin all the same, and on no list.
         let opaque = || HeaderValue::from_static("null");

@@ -42,7 +42,7 @@ pub(super) async fn validate_api_key(
         Ok(used) => used,
         Err(error) => return fault_of(error).map(Json),
     };
-    let client = by.permit.client.on_behalf_of(ip, body.origin.as_deref());
+    let client = by.permit.client.of_service(ip, body.origin.as_deref());
     let Some(refused) = refused_use(&app, &client, &used).await? else {
         return Ok(Json(valid(&app, &used).await?));
     };

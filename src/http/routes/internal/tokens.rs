@@ -66,7 +66,7 @@ pub(super) async fn validate_token(
     let store = store_named(&app, body.policy_store.as_deref())?;
     by.permit.may::<AuthorizeOthers>(&app, EntityRef::new("PolicyStore", store.as_str())).await?;
     let pinned = app.authorize.pin(&store).await?;
-    let client = by.permit.client.on_behalf_of(ip, body.origin.as_deref());
+    let client = by.permit.client.of_service(ip, body.origin.as_deref());
     let server = client.server_context(holder.user().map(|user| &**user), app.clock.now());
     let answers = decide(&app, &pinned, &holder, &server, &questions).await?;
     response.decisions = Some(answers.iter().map(|answer| AuthorizeResponse::of(&pinned, answer)).collect());
