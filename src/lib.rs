@@ -25,6 +25,7 @@
 //! | [`profiles`] | what people say of themselves, sealed |
 //! | [`mail`] | what users are written, queued with what it is about |
 //! | [`audit`], [`events`] | who did what, and what others do because of it; written in the transaction that does it |
+//! | [`idempotency`] | what was asked for once is done once |
 //! | [`http`] | the API: translation only |
 //! | [`storage`], [`kv`], [`bus`] | devices; they know no table, no key and no meaning |
 //! | [`base`], [`config`], [`telemetry`] | ids, time, secrets; settings; logs |
@@ -66,6 +67,8 @@ pub mod entities;
 pub mod events;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod idempotency;
 #[cfg(any(feature = "enforce", feature = "server"))]
 pub mod jws;
 #[cfg(feature = "server")]

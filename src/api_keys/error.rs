@@ -1,7 +1,6 @@
 //! What can go wrong with an API key.
 
-use std::time::Duration;
-
+use super::Metered;
 use crate::{
     audit::AuditError,
     base::EntropyError,
@@ -14,9 +13,12 @@ pub enum ApiKeyError {
     /// The text is no key of ours. Says nothing else, on purpose.
     #[error("the API key is not valid")]
     Invalid,
-    /// The key was revoked, or its owner or tenant is kept out.
+    /// The key was revoked.
     #[error("the API key was revoked")]
     Revoked,
+    /// The key's owner or tenant is kept out.
+    #[error("the owner of the API key, or its tenant, is kept out")]
+    Disabled,
     /// The key has run out.
     #[error("the API key has expired")]
     Expired,
@@ -25,16 +27,10 @@ pub enum ApiKeyError {
     IpNotAllowed,
     /// The key is used faster than it may be.
     #[error("the API key is used too fast")]
-    TooFast {
-        /// How long to wait.
-        wait: Duration,
-    },
+    TooFast(Metered),
     /// Too many unknown keys came from this address.
     #[error("too many unknown API keys came from this address")]
-    TooManyFailures {
-        /// How long to wait.
-        wait: Duration,
-    },
+    TooManyFailures(Metered),
     /// The tenant has no such key, or it was revoked.
     #[error("there is no such API key")]
     NotFound,

@@ -21,9 +21,25 @@ use crate::base::Millis;
 /// Nanoseconds of a millisecond: what moments are counted in, so that fast rates are exact.
 const NANOS: i64 = 1_000_000;
 
+/// What is left of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metered {
+    /// Its name in `RateLimit-Policy`.
+    pub name: &'static str,
+    /// How many it allows at once.
+    pub burst: u32,
+    /// In which time all of them are earned again.
+    pub window: Duration,
+    /// How many more there are now.
+    pub left: u32,
+    /// After a refusal, how long until there is one; else, until all are there again.
+    pub reset: Duration,
+}
+
 /// How often something may be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
+    name: &'static str,
     /// Time in which one more is earned.
     every: Duration,
     /// How many at once.
@@ -32,8 +48,13 @@ pub(super) struct Pace {
 
 impl Pace {
     /// `burst` at once, and `count` in `period` for ever.
-    pub(super) fn new(count: u32, period: Duration, burst: u32) -> Self {
-        Self { every: period / count.max(1), burst: burst.max(1) }
+    pub(super) fn new(name: &'static str, count: u32, period: Duration, burst: u32) -> Self {
+        Self { name, every: period / count.max(1), burst: burst.max(1) }
+    }
+
+    fn metered(self, left: u32, reset: Duration) -> Metered {
+        let Self { name, burst, every } = self;
+        Metered { name, burst, window: every.saturating_mul(burst), left, reset }
     }
 }
 
@@ -52,21 +73,30 @@ impl<K: Hash + Eq + Clone> Limits<K> {
         Self(Cache::new(capacity))
     }
 
-    /// Takes one.
+    /// Takes one, and says what is left.
     ///
-    /// Errors: there is none left; in how long there will be.
-    pub(super) fn take(&self, key: &K, pace: Pace, now: Millis) -> Result<(), Duration> {
-        let Ok(full) = self.0.get_or_insert_with::<_, ()>(key, || Ok(Arc::default())) else { return Ok(()) };
+    /// Errors: there is none left.
+    pub(super) fn take(&self, key: &K, pace: Pace, now: Millis) -> Result<Metered, Metered> {
+        let Ok(full) = self.0.get_or_insert_with::<_, ()>(key, || Ok(Arc::default())) else {
+            return Ok(pace.metered(0, Duration::ZERO)); // nothing that fails is called
+        };
         let (now, every) = (now.0.saturating_mul(NANOS), nanos(pace.every));
         let ahead = every.saturating_mul(i64::from(pace.burst));
-        let mut wait = 0;
+        let (mut wait, mut until_full) = (0, 0);
         let taken = full.try_update(Ordering::SeqCst, Ordering::SeqCst, |full| {
             // What lies ahead further than it can was left by a clock that jumped back.
             let next = full.clamp(now, now.saturating_add(ahead)).saturating_add(every);
-            wait = next.saturating_sub(now).saturating_sub(ahead);
+            until_full = next.saturating_sub(now);
+            wait = until_full.saturating_sub(ahead);
             (wait <= 0).then_some(next)
         });
-        taken.map(drop).map_err(|_| Duration::from_nanos(u64::try_from(wait).unwrap_or(0)))
+        match taken {
+            Ok(_) => {
+                let left = ahead.saturating_sub(until_full) / every.max(1);
+                Ok(pace.metered(u32::try_from(left).unwrap_or(0), from_nanos(until_full)))
+            }
+            Err(_) => Err(pace.metered(0, from_nanos(wait))),
+        }
     }
 
     /// Gives one back that was taken.
@@ -88,6 +118,10 @@ pub(super) fn client_of(ip: Option<IpAddr>) -> Option<IpAddr> {
     })
 }
 
+fn from_nanos(nanos: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -97,18 +131,22 @@ mod tests {
     use super::*;
 
     fn pace(count: u32, burst: u32) -> Pace {
-        Pace::new(count, Duration::from_secs(1), burst)
+        Pace::new("test", count, Duration::from_secs(1), burst)
     }
 
     #[test]
     fn a_burst_and_then_the_steady_rate() {
         let (limits, at) = (Limits::new(10), |ms: i64| Millis(1_000_000 + ms));
-        let take = |ms| limits.take(&'a', pace(10, 3), at(ms));
-        assert!((0..3).all(|_| take(0).is_ok()));
+        let left = |ms| match limits.take(&'a', pace(10, 3), at(ms)) {
+            Ok(metered) => Ok((metered.left, metered.reset.as_millis())),
+            Err(metered) => Err(metered.reset),
+        };
+        let take = |ms| left(ms).map(drop);
+        assert_eq!((left(0), left(0), left(0)), (Ok((2, 100)), Ok((1, 200)), Ok((0, 300))));
         assert_eq!(take(0), Err(Duration::from_millis(100)));
         assert_eq!(take(40), Err(Duration::from_millis(60)));
         assert_eq!((take(100), take(100)), (Ok(()), Err(Duration::from_millis(100))));
-        assert_eq!(limits.take(&'b', pace(10, 3), at(0)), Ok(()), "others are not held up");
+        assert!(limits.take(&'b', pace(10, 3), at(0)).is_ok(), "others are not held up");
         limits.give_back(&'a', pace(10, 3));
         assert_eq!(take(100), Ok(()));
         assert!(

@@ -38,6 +38,7 @@ mod verify;
 
 pub use error::ApiKeyError;
 pub use key::PresentedKey;
+pub use limit::Metered;
 pub use model::{
     ApiKey, Change, CreatedKey, KeyCaller, KeyChange, KeyLimits, KeyName, NewApiKey, Rate, Slot,
 };

@@ -67,7 +67,7 @@ impl ApiKeyService {
     /// How many unknown keys may come from one address.
     pub(super) fn failure_pace(&self) -> Pace {
         let a_minute = self.parts.config.failures_per_minute;
-        Pace::new(a_minute, Duration::from_mins(1), a_minute)
+        Pace::new("api-key-failures", a_minute, Duration::from_mins(1), a_minute)
     }
 
     /// Makes a key for a user, or without one for the tenant itself, with its audit record.

@@ -11,11 +11,11 @@ use quick_cache::sync::Cache;
 
 use super::{
     ApiKey, ApiKeyError, ApiKeyService, KeyCaller, PresentedKey,
-    limit::{Pace, client_of},
+    limit::{Metered, Pace, client_of},
     store,
 };
 use crate::{
-    base::{ApiKeyId, Millis},
+    base::{ApiKeyId, Millis, TenantId},
     bus::{IdentityNews, Stamp, Subject},
     storage::StorageError,
 };
@@ -54,6 +54,8 @@ pub(super) struct Known(Cache<ApiKeyId, Held>);
 pub struct KeyUse {
     /// Who uses it.
     pub caller: Arc<KeyCaller>,
+    /// What is left of its rate, if it has one.
+    pub metered: Option<Metered>,
     known: Arc<KnownKey>,
     ip: Option<IpAddr>,
 }
@@ -112,10 +114,22 @@ impl KnownKey {
 impl ApiKeyService {
     /// Says who uses a key, if it is one of ours and may be used from `ip` now. Takes one from its rate.
     ///
-    /// Errors: `Invalid`, `Revoked`, `Expired`, `IpNotAllowed`, `TooFast`, `TooManyFailures`, `Storage` (nobody
-    /// knows: neither an allow nor a 401).
+    /// Errors: `Invalid`, `Revoked`, `Disabled`, `Expired`, `IpNotAllowed`, `TooFast`, `TooManyFailures`, `Storage`
+    /// (nobody knows: neither an allow nor a 401).
     /// Source: identity.md §2.5.
     pub async fn verify(&self, text: &str, ip: Option<IpAddr>) -> Result<KeyUse, ApiKeyError> {
+        self.verify_within(None, text, ip).await
+    }
+
+    /// [`ApiKeyService::verify`] for who may know of the keys of one tenant only: others are none.
+    ///
+    /// Errors: as there.
+    pub async fn verify_within(
+        &self,
+        within: Option<TenantId>,
+        text: &str,
+        ip: Option<IpAddr>,
+    ) -> Result<KeyUse, ApiKeyError> {
         let presented = PresentedKey::parse(text).ok_or(ApiKeyError::Invalid)?;
         let now = self.parts.clock.now();
         let known = match self.known.get(presented.id, now, &self.parts.news) {
@@ -128,8 +142,14 @@ impl ApiKeyService {
             return Err(ApiKeyError::Invalid);
         }
         let key = &known.key;
-        if key.revoked_at.is_some() || known.is_kept_out {
+        if within.is_some_and(|tenant| tenant != key.tenant_id) {
+            return Err(ApiKeyError::Invalid);
+        }
+        if key.revoked_at.is_some() {
             return Err(ApiKeyError::Revoked);
+        }
+        if known.is_kept_out {
+            return Err(ApiKeyError::Disabled);
         }
         if key.limits.expires_at.is_some_and(|at| at <= now) {
             return Err(ApiKeyError::Expired);
@@ -137,12 +157,15 @@ impl ApiKeyService {
         if !key.limits.allow_ip(ip) {
             return Err(ApiKeyError::IpNotAllowed);
         }
-        if let Some(rate) = key.limits.rate {
-            let pace = Pace::new(rate.per_second, Duration::from_secs(1), rate.burst);
-            self.rates.take(&key.id, pace, now).map_err(|wait| ApiKeyError::TooFast { wait })?;
-        }
+        let metered = match key.limits.rate {
+            Some(rate) => {
+                let pace = Pace::new("api-key", rate.per_second, Duration::from_secs(1), rate.burst);
+                Some(self.rates.take(&key.id, pace, now).map_err(ApiKeyError::TooFast)?)
+            }
+            None => None,
+        };
         self.usage.note(&known.noted_at, (key.tenant_id, key.id), now, ip);
-        Ok(KeyUse { caller: Arc::clone(&known.caller), known, ip })
+        Ok(KeyUse { caller: Arc::clone(&known.caller), metered, known, ip })
     }
 
     /// Reads a key, if its address may still be wrong.
@@ -154,7 +177,7 @@ impl ApiKeyService {
     ) -> Result<Arc<KnownKey>, ApiKeyError> {
         let (client, pace) = (client_of(ip), self.failure_pace());
         // Taken before the look-up and given back after a right one: many at once cannot slip past.
-        self.failures.take(&client, pace, now).map_err(|wait| ApiKeyError::TooManyFailures { wait })?;
+        self.failures.take(&client, pace, now).map_err(ApiKeyError::TooManyFailures)?;
         let found = self.read(presented.id, now).await;
         let is_failure = match &found {
             Ok(Some(known)) => !presented.has_secret(&known.secret_hash),

@@ -11,6 +11,7 @@ use crate::{
     clients::{ClientParts, ClientService},
     config::{Config, RootSecrets},
     entities::{EntityParts, EntityService},
+    idempotency::{IdempotencyParts, IdempotencyService},
     kv::Kv,
     policy::{LivePolicies, Node, PolicyService, StoreName},
     profiles::{ProfileParts, ProfileService},
@@ -185,6 +186,22 @@ pub(super) fn entity_service(
         entropy: entropy.clone(),
         poll: Duration::from_secs(config.policy.poll_secs),
     })
+}
+
+pub(super) fn idempotency_service(
+    config: &Config,
+    secrets: &RootSecrets,
+    db: &Db,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> IdempotencyService {
+    let parts = IdempotencyParts {
+        db: db.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        request_limit: Duration::from_secs(config.server.request_timeout_secs),
+    };
+    IdempotencyService::new(parts, &secrets.master)
 }
 
 fn host_name() -> String {

@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use super::{
     devices::{open_bus, open_database, open_kv},
     services::{
-        api_key_service, client_service, entity_service, policy_service, profile_service, session_service,
-        start_policies, start_tokens, tenant_service,
+        api_key_service, client_service, entity_service, idempotency_service, policy_service,
+        profile_service, session_service, start_policies, start_tokens, tenant_service,
     },
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     config::{Config, RootSecrets},
     entities::EntityService,
     events::EventService,
+    idempotency::IdempotencyService,
     kv::Kv,
     mail::{MailService, Pages, Smtp},
     oauth::{OAuthParts, OAuthService},
@@ -102,6 +103,8 @@ pub struct App {
     pub mail: Arc<MailService>,
     /// Sign-up, sign-in, callers.
     pub authn: Arc<AuthnService>,
+    /// Requests that may be sent again.
+    pub idempotency: Arc<IdempotencyService>,
     /// What is done because of what happened.
     pub events: Arc<EventService>,
     /// The one-time token for the first administrator, where this start made one.
@@ -213,6 +216,7 @@ impl App {
             authorize: authorize.clone(),
             clock: clock.clone(),
         });
+        let idempotency = Arc::new(idempotency_service(&config, &secrets, &db, &clock, &entropy));
         let events = Arc::new(EventService::new(db.clone(), clock.clone(), vec![profiles.clone()]));
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
@@ -239,6 +243,7 @@ impl App {
             sessions,
             mail,
             authn,
+            idempotency,
             events,
             setup_token,
             draining,
@@ -271,6 +276,7 @@ impl App {
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }
+        worker.spawn("idempotency", self.idempotency.clone().run(worker.shutdown_token()));
         worker.spawn("events", self.events.clone().run(worker.shutdown_token()));
         worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {

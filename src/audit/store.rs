@@ -53,3 +53,21 @@ pub async fn list(run: &mut dyn Run, tenant: TenantId, limit: Limit) -> Result<V
     .all()
     .await
 }
+
+/// Whether a request left a record between two moments, in whatever tenant: whether it changed something.
+///
+/// Errors: the database failed.
+pub async fn has_request(
+    run: &mut dyn Run,
+    request_id: &str,
+    (from, to): (Millis, Millis),
+) -> Result<bool, StorageError> {
+    let found: Option<(AuditId,)> = run
+        .sql("SELECT id FROM audit_log WHERE request_id = $1 AND at_ms >= $2 AND at_ms <= $3 LIMIT 1")
+        .bind(request_id)
+        .bind(from)
+        .bind(to)
+        .optional()
+        .await?;
+    Ok(found.is_some())
+}

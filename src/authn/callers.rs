@@ -93,7 +93,7 @@ impl Callers {
         (counts && is_fresh()).then_some(entry.caller)
     }
 
-    /// Keeps a caller who was verified in full at `now` and whose session lasts to `session_ends`.
+    /// Keeps a caller who was verified in full at `now` and whose session lasts to `session_ends`; answers until when.
     /// `dropped_keys` was read before the verification.
     pub(super) fn keep(
         &self,
@@ -101,13 +101,24 @@ impl Callers {
         caller: &Arc<UserCaller>,
         (now, session_ends): (Millis, Millis),
         dropped_keys: u64,
-    ) {
+    ) -> Millis {
         self.misses.fetch_add(1, Ordering::Relaxed);
         let expires = Millis(caller.claims.exp.saturating_mul(1000));
         let until = now.plus(TTL).min(expires).min(session_ends);
-        if until > now {
-            self.verified
-                .insert(token, Verified { caller: Arc::clone(caller), at: now, until, dropped_keys });
+        self.adopt(token, caller, (now, until), dropped_keys);
+        until
+    }
+
+    /// Keeps a caller who was verified at `at`, here or by another node, until a moment.
+    pub(super) fn adopt(
+        &self,
+        token: Digest32,
+        caller: &Arc<UserCaller>,
+        (at, until): (Millis, Millis),
+        dropped_keys: u64,
+    ) {
+        if until > at {
+            self.verified.insert(token, Verified { caller: Arc::clone(caller), at, until, dropped_keys });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AuthnError, AuthnService, Caller, UserCaller};
+use super::{AuthnError, AuthnService, Caller, UserCaller, shared_claims::Shared};
 use crate::{
     base::{Digest32, Millis},
     sessions::{SessionError, View},
@@ -29,10 +29,18 @@ impl AuthnService {
             self.parts.metrics.caller_looked_up(CallerLookup::Hit);
             return Ok(Caller::User(known));
         }
-        self.parts.metrics.caller_looked_up(CallerLookup::Miss);
         let dropped_keys = self.parts.tokens.dropped_keys(); // before the verification
+        if let Some(token) = &token
+            && let Some(known) = self.shared(token, now, dropped_keys).await
+        {
+            self.parts.metrics.caller_looked_up(CallerLookup::Shared);
+            return Ok(Caller::User(known));
+        }
+        self.parts.metrics.caller_looked_up(CallerLookup::Miss);
         match self.parts.tokens.verify_presented(bearer).await? {
-            Presented::User(claims) => Ok(Caller::User(self.let_in(claims, token, now, dropped_keys).await?)),
+            Presented::User(claims) => {
+                Ok(Caller::User(self.let_in((bearer, claims), token, now, dropped_keys).await?))
+            }
             Presented::Service(claims) => Ok(Caller::Service(self.parts.clients.caller(claims).await?)),
         }
     }
@@ -67,17 +75,40 @@ impl AuthnService {
         }
     }
 
+    /// The caller whom another node verified a moment ago, unless something speaks against taking its word.
+    async fn shared(&self, token: &Digest32, now: Millis, dropped_keys: u64) -> Option<Arc<UserCaller>> {
+        let (sessions, tokens) = (&self.parts.sessions, &self.parts.tokens);
+        // While the bus is down, what is not in memory is asked of SQL (identity.md §2.6).
+        if !self.shared.is_used() || sessions.is_bus_degraded() {
+            return None;
+        }
+        let Shared { claims, kid, at_ms, until_ms } = self.shared.get(token, now).await?;
+        // SECURITY: both are asked every time; without them a revoked token, or one of a dropped key, would work.
+        if sessions.view(&claims, now) != View::Trust || !tokens.knows_key(&kid) {
+            self.shared.forget(token).await;
+            return None;
+        }
+        let caller = Arc::new(UserCaller::of(claims));
+        self.callers.adopt(*token, &caller, (at_ms, until_ms), dropped_keys);
+        Some(caller)
+    }
+
     async fn let_in(
         &self,
-        claims: AccessClaims,
+        (bearer, claims): (&str, AccessClaims),
         token: Option<Digest32>,
         now: Millis,
         dropped_keys: u64,
     ) -> Result<Arc<UserCaller>, AuthnError> {
         let session_ends = self.parts.sessions.check_live(&claims).await?;
         let caller = Arc::new(UserCaller::of(claims));
-        if let Some(token) = token {
-            self.callers.keep(token, &caller, (now, session_ends), dropped_keys);
+        let Some(token) = token else { return Ok(caller) };
+        let until_ms = self.callers.keep(token, &caller, (now, session_ends), dropped_keys);
+        if self.shared.is_used()
+            && let Some(kid) = self.parts.tokens.signer_of(bearer)
+        {
+            let shared = Shared { claims: caller.claims.clone(), kid, at_ms: now, until_ms };
+            self.shared.put(&token, &shared, now).await;
         }
         Ok(caller)
     }

@@ -44,9 +44,11 @@ mod rules;
 mod sdk;
 mod service;
 mod setup;
+mod shared_claims;
 mod store;
 mod stored;
 mod throttle;
+mod validate;
 
 pub use error::AuthnError;
 pub use gate::{Entrant, Gate, proves_second_factor};
@@ -59,3 +61,4 @@ pub use rules::{PasswordProblem, PasswordRules};
 pub use sdk::{NewSdkSession, SdkSession, UserData};
 pub use service::{AuthnParts, AuthnService};
 pub use throttle::Reached;
+pub use validate::{TokenFault, Validity};

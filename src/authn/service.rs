@@ -8,6 +8,7 @@ use super::{
     AuthnError, Entrant, Gate, PasswordRules, Passwords, Registered, Registration, SignedIn, UserCaller,
     anomaly::Anomaly,
     callers::Callers,
+    shared_claims::SharedClaims,
     throttle::{Limit, Throttle, network_of},
 };
 use crate::{
@@ -81,6 +82,7 @@ pub struct AuthnParts {
 pub struct AuthnService {
     pub(super) parts: AuthnParts,
     pub(super) callers: Callers,
+    pub(super) shared: SharedClaims,
     pub(super) throttle: Throttle,
     pub(super) anomaly: Anomaly,
     pub(super) device_key: MacKey,
@@ -97,7 +99,9 @@ impl AuthnService {
         let device_key = master.mac_key("known-device");
         let (mfa_key, external_key) =
             (master.sealing_key("second-factor"), master.sealing_key("external-users"));
-        Self { parts, callers: Callers::new(), throttle, anomaly, device_key, mfa_key, external_key }
+        let shared = SharedClaims::new(parts.kv.clone(), master.mac_key("claims"));
+        let callers = Callers::new();
+        Self { parts, callers, shared, throttle, anomaly, device_key, mfa_key, external_key }
     }
 
     /// Signs a stranger up. Costs one hash whether the address is known or not, and says which only where

@@ -190,6 +190,10 @@ actions! {
     IntrospectToken "introspectToken" Tenant;
     /// Ending a token.
     RevokeToken "revokeToken" Tenant;
+    /// Looking at a token that a service was given.
+    ValidateToken "validateToken" Tenant;
+    /// Looking at an API key that a service was given, and counting its use.
+    ValidateApiKey "validateApiKey" Tenant;
     /// Listing clients of OAuth 2.0.
     ListOAuthClients "listOAuthClients" Tenant;
     /// Making a client.

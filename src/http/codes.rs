@@ -85,6 +85,7 @@ codes! {
     PayloadTooLarge          413 "payload_too_large"         "The body is too large";
     UnsupportedMediaType     415 "unsupported_media_type"    "The body must be application/json";
     ValidationFailed         422 "validation_failed"         "The request has wrong or missing fields";
+    IdempotencyMismatch      422 "idempotency_mismatch"      "The Idempotency-Key was used for another request";
     PasswordTooWeak          422 "password_too_weak"         "The password does not meet the rules";
     UnknownPlan              422 "unknown_plan"              "There is no such plan";
     UnknownRole              422 "unknown_role"              "The role to assign does not exist";

@@ -1,7 +1,9 @@
 //! Which problem each domain error is. Every match is exhaustive: a new variant does not compile until
 //! someone has chosen its code. An outage is a 503, never a 401.
 
-use super::{codes::Code, problem::Problem};
+use std::time::Duration;
+
+use super::{codes::Code, problem::Problem, rate_limit::RateLimit};
 use crate::{
     api_keys::ApiKeyError,
     authn::{AuthnError, PasswordProblem},
@@ -9,6 +11,7 @@ use crate::{
     base::EntropyError,
     clients::ClientError,
     entities::{EntityError, LoadPlace},
+    idempotency::IdempotencyError,
     oauth::OAuthError,
     policy::{PolicyServiceError, QueryProblem, QueryProblemKind, TableError},
     profiles::ProfileError,
@@ -118,7 +121,9 @@ impl From<AuthnError> for Problem {
     fn from(error: AuthnError) -> Self {
         match error {
             AuthnError::InvalidCredentials => Self::new(Code::InvalidCredentials),
-            AuthnError::TooManyAttempts(reached) => Self::too_many(&reached),
+            AuthnError::TooManyAttempts(reached) => {
+                Self::new(Code::TooManyAttempts).limited(RateLimit::from(&reached))
+            }
             AuthnError::LoginLocked { until } => {
                 Self::new(Code::AccountLocked).extension("unlock_at", until.to_string())
             }
@@ -190,11 +195,12 @@ impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Self {
         match error {
             ApiKeyError::Invalid => Self::new(Code::ApiKeyInvalid),
-            ApiKeyError::Revoked => Self::new(Code::ApiKeyRevoked),
+            // Whether somebody else is kept out is not the holder's to know.
+            ApiKeyError::Revoked | ApiKeyError::Disabled => Self::new(Code::ApiKeyRevoked),
             ApiKeyError::Expired => Self::new(Code::ApiKeyExpired),
             ApiKeyError::IpNotAllowed => Self::new(Code::IpNotAllowed),
-            ApiKeyError::TooFast { wait } => Self::new(Code::RateLimitExceeded).retry_after(wait),
-            ApiKeyError::TooManyFailures { wait } => Self::new(Code::TooManyAttempts).retry_after(wait),
+            ApiKeyError::TooFast(metered) => Self::new(Code::RateLimitExceeded).limited(metered.into()),
+            ApiKeyError::TooManyFailures(metered) => Self::new(Code::TooManyAttempts).limited(metered.into()),
             ApiKeyError::NotFound => Self::new(Code::NotFound),
             ApiKeyError::SlotTaken | ApiKeyError::NoSecondary => {
                 Self::new(Code::Conflict).detail(error.to_string())
@@ -349,6 +355,20 @@ impl From<crate::audit::AuditError> for Problem {
         match error {
             crate::audit::AuditError::Storage(error) => error.into(),
             crate::audit::AuditError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<IdempotencyError> for Problem {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Mismatch => Self::new(Code::IdempotencyMismatch),
+            IdempotencyError::InProgress => {
+                Self::new(Code::Conflict).detail(error.to_string()).retry_after(Duration::from_secs(1))
+            }
+            IdempotencyError::AnswerLost => Self::new(Code::Conflict).detail(error.to_string()),
+            IdempotencyError::Storage(error) => error.into(),
+            IdempotencyError::Entropy(error) => error.into(),
         }
     }
 }

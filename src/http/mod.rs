@@ -15,6 +15,7 @@ mod middleware;
 mod oauth_error;
 pub mod openapi;
 mod problem;
+mod rate_limit;
 mod routes;
 mod serve;
 mod state;

@@ -80,6 +80,7 @@ const WITH_FORM: [Code; 4] =
         (name = "keys", description = "Keys that sign and verify our tokens"),
         (name = "oauth", description = "The endpoints of OAuth 2.0"),
         (name = "oauth-clients", description = "Programs that get tokens of their own"),
+        (name = "internal", description = "What services inside the trusted network ask (internal listener)"),
         (name = "health", description = "Whether the server is well (admin listener)"),
         (name = "metrics", description = "What the server counts (admin listener)"),
     ),
@@ -153,6 +154,9 @@ fn complete(operation: &mut Map<String, Value>, is_read: bool, is_oauth: bool) {
     if parameters.is_some_and(|listed| listed.iter().any(|parameter| parameter["in"] == "path")) {
         codes.push(Code::NotFound); // what cannot be an id
     }
+    if parameters.is_some_and(|listed| listed.iter().any(is_idempotency_key)) {
+        codes.extend([Code::ValidationFailed, Code::IdempotencyMismatch, Code::Conflict]);
+    }
     if operation.contains_key("requestBody") {
         codes.extend(if is_oauth { &WITH_FORM[..] } else { &WITH_BODY[..] });
     }
@@ -185,6 +189,11 @@ fn complete(operation: &mut Map<String, Value>, is_read: bool, is_oauth: bool) {
         });
         describe(response, code.as_str(), code);
     }
+}
+
+/// Whether a parameter says that a request may be sent again.
+fn is_idempotency_key(parameter: &Value) -> bool {
+    parameter["in"] == "header" && parameter["name"] == "Idempotency-Key"
 }
 
 /// Adds one code to the response of its status: to its description, and as an example.

@@ -18,14 +18,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{codes::Code, oauth_error};
-use crate::authn::Reached;
+use super::{codes::Code, oauth_error, rate_limit::RateLimit};
 
 /// Header by which a client learns that it must sign in again (identity.md §2.8).
 const AUTH_ACTION: &str = "x-auth-action";
-/// What a limit has left, and what it allows.
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// One thing that is wrong with the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -94,17 +90,11 @@ impl Problem {
         }))
     }
 
-    /// A limit that was reached: says when to come back, in whole seconds rounded up.
+    /// A limit that was reached: says what it is, and when to come back, in whole seconds rounded up.
     ///
-    /// Source: RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers-11.
-    pub fn too_many(reached: &Reached) -> Self {
-        let Reached { name, allowance, wait } = reached;
-        let wait = wait.as_millis().div_ceil(1000).max(1);
-        let policy = format!("\"{name}\";q={};w={}", allowance.burst, allowance.period.as_secs());
-        Self::new(Code::TooManyAttempts)
-            .header(RETRY_AFTER, wait.to_string())
-            .header(RATE_LIMIT, format!("\"{name}\";r=0;t={wait}"))
-            .header(RATE_LIMIT_POLICY, policy)
+    /// Source: RFC 9110 §10.2.3.
+    pub(super) fn limited(self, limit: RateLimit) -> Self {
+        limit.refusal().fold(self, |problem, (name, value)| problem.header(name, value))
     }
 
     /// A proof of who one is that the policies want, with the challenge of RFC 9470 §3.

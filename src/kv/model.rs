@@ -66,6 +66,12 @@ pub enum Kv {
 }
 
 impl Kv {
+    /// Whether other nodes see the same.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
     /// State of this process. Keeps at most `capacity_bytes`, keys and bookkeeping included.
     #[must_use]
     pub fn memory(clock: Arc<dyn Clock>, capacity_bytes: usize) -> Self {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use arc_swap::ArcSwap;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use tokio::sync::Mutex;
 
 use super::{
@@ -104,6 +105,20 @@ impl TokenService {
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// The key that a verified token names as its own.
+    #[must_use]
+    pub fn signer_of(&self, token: &str) -> Option<String> {
+        let header = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+        let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+        header.get("kid")?.as_str().map(str::to_owned)
+    }
+
+    /// Whether tokens of this key count.
+    #[must_use]
+    pub fn knows_key(&self, kid: &str) -> bool {
+        self.ring.load().get(kid).is_some()
     }
 
     /// The public keys.

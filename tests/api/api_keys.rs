@@ -220,13 +220,19 @@ both! {
         let Some((test, _, ann)) = with_manager(backend).await else { return };
         let (_, slow) = make(&test, &ann, json!({"name": "k", "rate": {"rps": 2, "burst": 3}})).await;
         let (_, free) = make(&test, &ann, json!({"name": "k"})).await;
-        for _ in 0..3 {
-            ask(&test, &slow).await.expect(200);
+        let limit = |reply: &Reply| (reply.header("ratelimit-policy").to_owned(), reply.header("ratelimit").to_owned());
+        let says = |state: &str| ("\"api-key\";q=3;w=2".to_owned(), format!("\"api-key\";{state}"));
+        for state in ["r=2;t=1", "r=1;t=1", "r=0;t=2"] {
+            let reply = ask(&test, &slow).await;
+            assert_eq!(limit(&reply), says(state), "all are back after one and a half seconds");
+            reply.expect(200);
         }
         let refused = ask(&test, &slow).await;
-        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!((refused.header("retry-after"), limit(&refused)), ("1", says("r=0;t=1")));
         refused.expect_problem(429, "rate_limit_exceeded");
-        ask(&test, &free).await.expect(200);
+        let unlimited = ask(&test, &free).await;
+        assert_eq!(limit(&unlimited), Default::default());
+        unlimited.expect(200);
         test.advance(Duration::from_millis(500));
         ask(&test, &slow).await.expect(200);
         ask(&test, &slow).await.expect_problem(429, "rate_limit_exceeded");

@@ -123,7 +123,25 @@ impl TestApp {
         token: Option<&str>,
         body: Option<Value>,
     ) -> Reply {
-        send(&self.routers.public, method, path, token, body).await
+        send(self.router_of(path), method, path, token, body).await
+    }
+
+    /// The router of the listener that serves a path.
+    pub(crate) fn router_of(&self, path: &str) -> &Router {
+        if path.starts_with("/v1/internal/") {
+            &self.routers.internal
+        } else if ["/healthz", "/readyz", "/metrics"].contains(&path) {
+            &self.routers.admin
+        } else {
+            &self.routers.public
+        }
+    }
+
+    /// A token of a new program of the installation's own that may ask what only services may.
+    pub(crate) async fn inside(&self, root: &Actor) -> String {
+        let about = json!({"name": "Inside", "scopes": ["internal", "decisions"]});
+        let service = self.service(root, about).await;
+        self.own_token(&service).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {

@@ -20,6 +20,8 @@ use crate::{
 struct Target {
     test: TestApp,
     root: Actor,
+    /// The token of a program that may ask what only services may.
+    inside: String,
 }
 
 impl Target {
@@ -27,20 +29,21 @@ impl Target {
         let test = TestApp::spawn(backend).await?;
         let root = test.administrator().await;
         test.user("alice").await;
-        Some(Self { test, root })
+        let inside = test.inside(&root).await;
+        Some(Self { test, root, inside })
     }
 
     /// Sends bytes to an operation, as the caller who may do everything where the operation needs one.
     async fn send(&self, operation: &Operation, path: &str, media: Option<&str>, body: Vec<u8>) -> Reply {
         let mut request = Request::builder().method(operation.method.to_uppercase().as_str()).uri(path);
         if operation.needs_token() {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.root.token));
+            let token = if operation.is_internal() { &self.inside } else { &self.root.token };
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         if let Some(media) = media {
             request = request.header(header::CONTENT_TYPE, media);
         }
-        let router = if operation.is_admin() { &self.test.routers.admin } else { &self.test.routers.public };
-        raw(router, request.body(Body::from(body)).unwrap()).await
+        raw(self.test.router_of(operation.path), request.body(Body::from(body)).unwrap()).await
     }
 
     async fn send_json(&self, operation: &Operation, body: &Value) -> Reply {

@@ -53,9 +53,9 @@ impl Operation {
         of_kind.filter_map(|parameter| parameter["name"].as_str()).collect()
     }
 
-    /// Whether it is on the admin listener.
-    pub(crate) fn is_admin(&self) -> bool {
-        ["health", "metrics"].contains(&self.about["tags"][0].as_str().unwrap())
+    /// Whether only services may ask, on the internal listener.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.about["tags"][0] == "internal"
     }
 }
 

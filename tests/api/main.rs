@@ -32,6 +32,7 @@ mod gate;
 mod guards;
 mod health;
 mod identity;
+mod internal;
 mod journeys;
 mod keys;
 mod logs;

@@ -16,7 +16,8 @@ use crate::{
 };
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/matrix.txt");
-const CALLERS: [&str; 7] = ["anonymous", "user", "manager", "admin", "super_admin", "locked", "admin_key"];
+const CALLERS: [&str; 8] =
+    ["anonymous", "user", "manager", "admin", "super_admin", "locked", "admin_key", "service"];
 
 /// A server on which one caller tries everything, each time in a session of its own.
 struct Stage {
@@ -43,7 +44,7 @@ impl Stage {
         let test = TestApp::spawn_with(backend, |config| config.tenants.self_registration = true).await?;
         let root = test.administrator().await;
         let caller = match who {
-            "anonymous" => None,
+            "anonymous" | "service" => None,
             "user" | "locked" => Some(test.user("caller").await),
             role => {
                 let caller = test.user("caller").await;
@@ -67,7 +68,14 @@ impl Stage {
         let body = json!({"name": "key", "scopes": ["*"]});
         let made = test.post("/v1/api-keys", &owner.token, body).await.expect(201);
         let field = |name: &str| made[name].as_str().unwrap().to_owned();
-        let (api_key, credential) = (field("id"), who.ends_with("_key").then(|| field("api_key")));
+        let api_key = field("id");
+        let credential = match who {
+            "service" => {
+                let client = test.service(&root, json!({"name": "everything", "scopes": ["*"]})).await;
+                Some(test.own_token(&client).await)
+            }
+            who => who.ends_with("_key").then(|| field("api_key")),
+        };
         let locked = who == "locked";
         // A key that signs nothing yet: dropping it signs nobody out.
         let key = test.post("/v1/admin/keys/rotate", &root.token, Value::Null).await.expect(200);
@@ -121,11 +129,9 @@ impl Stage {
             .replace("{kid}", &self.key)
             .replace("{client_id}", &self.client)
             .replace("{session_id}", &spare.session);
-        let admin = ["/healthz", "/readyz", "/metrics"].contains(&&*path);
-        let router = if admin { &self.test.routers.admin } else { &self.test.routers.public };
         let method: Method = method.to_uppercase().parse().unwrap();
         let token = self.credential.as_deref().or(session.as_ref().map(|session| session.token.as_str()));
-        send(router, method, &path, token, body).await
+        self.test.send(method, &path, token, body).await
     }
 
     fn body(&self, operation: &str) -> Option<Value> {
@@ -167,6 +173,10 @@ impl Stage {
             "update_client_settings" => json!({"socket_urls": ["wss://socket.example.com"]}),
             "rotate_client_key" => json!({"replace": true}),
             "create_api_key" | "update_api_key" | "create_role" => json!({"name": "made"}),
+            "validate_token" => {
+                json!({"token": self.other.token, "authorize": [{"action": "view", "resource": view}]})
+            }
+            "validate_api_key" => json!({"api_key": "bwk_prod_x"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
         })

@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 81] = [
+const ROWS: [(&str, &[&str]); 83] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -108,6 +108,8 @@ const ROWS: [(&str, &[&str]); 81] = [
     ("refreshToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("introspectToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("revokeToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("validateToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("validateApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("exchangeToken", &["User::\"other\""]),
     ("grantScope", &["Scope::\"decisions\""]),
     ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),

@@ -25,6 +25,7 @@ const DOMAINS: &[&str] = &[
     "events",
     "audit",
     "mail",
+    "idempotency",
 ];
 
 /// What a module may import; a domain, besides, the devices and leaves.
@@ -50,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profiles", &["users"]),
     ("tokens", &["jws"]),
     ("mail", &[]),
+    ("idempotency", &[]),
     // `roles` because a key has no role that its owner has not.
     ("api_keys", &["roles"]),
     ("clients", &["jws", "roles", "tokens"]),

@@ -37,6 +37,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("recovery_codes", "authn/mfa/store.rs"),
     ("mfa_steps", "authn/mfa/store.rs"),
     ("mails", "mail/store.rs"),
+    ("idempotency_keys", "idempotency/store.rs"),
 ];
 
 /// Who else may name a table, and why.

@@ -18,6 +18,8 @@ mod t20_api_keys;
 mod t22_look_alikes;
 mod t29_revoked_keys;
 mod t33_hash_bombs;
+mod t35_shared_claims;
+mod t40_idempotency;
 mod t41_link_poisoning;
 mod t42_links;
 pub(crate) mod t43_second_factor;

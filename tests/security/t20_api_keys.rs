@@ -29,7 +29,7 @@ both! {
         assert_eq!(
             (
                 count(|error| matches!(error, ApiKeyError::Invalid)),
-                count(|error| matches!(error, ApiKeyError::TooManyFailures { .. })),
+                count(|error| matches!(error, ApiKeyError::TooManyFailures(_))),
             ),
             (30, 270),
             "all at once"

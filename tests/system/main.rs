@@ -32,6 +32,7 @@ mod nodes;
 mod oauth;
 mod oauth_nodes;
 mod outages;
+mod revocations;
 mod slow_clients;
 mod start;
 mod stop;

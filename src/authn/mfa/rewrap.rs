@@ -44,7 +44,7 @@ impl AuthnService {
             let (mut batch, mut resealed) = (Vec::new(), 0);
             for row in store::secrets_after(tx, after, BATCH).await? {
                 let user = row.user_id;
-                let came_to = self.mfa_key.reseal(&place(user), &row.secret_sealed, &*parts.entropy)?;
+                let came_to = self.mfa_key.reseal(&place(user), &row.sealed, &*parts.entropy)?;
                 if let Resealed::Anew(sealed) = &came_to {
                     store::reseal(tx, &row, sealed).await?;
                     resealed += 1;

@@ -81,7 +81,8 @@ pub(super) async fn confirm(run: &mut dyn Run, tenant: TenantId, user: UserId, n
 pub(super) struct Secret {
     pub(super) tenant_id: TenantId,
     pub(super) user_id: UserId,
-    pub(super) secret_sealed: Vec<u8>,
+    #[sqlx(rename = "secret_sealed")]
+    pub(super) sealed: Vec<u8>,
 }
 
 /// The secrets of the next so many users, of whatever tenant, in the order of their ids.
@@ -108,7 +109,7 @@ pub(super) async fn reseal(run: &mut dyn Run, secret: &Secret, sealed: &[u8]) ->
     )
     .bind(secret.tenant_id)
     .bind(secret.user_id)
-    .bind(secret.secret_sealed.as_slice())
+    .bind(secret.sealed.as_slice())
     .bind(sealed)
     .run()
     .await?;

@@ -12,11 +12,12 @@ use super::{
 use crate::{
     api_keys::ApiKeyService,
     authorize::AuthorizeError,
-    base::{Clock, Digest32, TenantId, UserId},
+    base::{ApiKeyId, Clock, Digest32, TenantId, UserId},
     bus::{IdentityNews, Subject},
     clients::ClientService,
     policy::{Entity, EntityUid, Snapshot},
     roles::RoleService,
+    storage::StorageError,
     tenants::TenantService,
     users::UserService,
 };
@@ -87,6 +88,21 @@ impl IdentityCache {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { facts: Facts::new(from, news, clock), made: Cache::new(MAX_MADE) }
+    }
+
+    /// Names of the roles that an API key has now, inherited ones included.
+    ///
+    /// Errors: facts are not in memory and cannot be read.
+    pub async fn roles_of_key(&self, tenant: TenantId, id: ApiKeyId) -> Result<Vec<String>, StorageError> {
+        let (roles, key) = (self.facts.roles(tenant).await?, self.facts.key(tenant, id).await?);
+        let Some(key) = &key.fact else { return Ok(Vec::new()) };
+        let owner = match key.owner {
+            Some(owner) => Some(self.facts.user(tenant, owner).await?),
+            None => None,
+        };
+        let owner = owner.as_ref().map(|held| &held.fact);
+        let held = records::roles_of_key(key, owner, &roles.fact);
+        Ok(held.into_iter().map(|role| role.name.clone()).collect())
     }
 
     /// The entities of those who are named, each once.

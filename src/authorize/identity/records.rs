@@ -40,16 +40,26 @@ pub(super) fn of_key(
     types: &IdentityTypes,
 ) -> Vec<EntityRecord> {
     let (Some(key), Some(key_type)) = (key, &types.api_key) else { return Vec::new() };
-    let mut granted = roles.closure(&key.roles);
-    if key.owner.is_some() {
-        let held = owner.map(|owner| roles.closure(&owner.roles)).unwrap_or_default();
-        granted.retain(|role| held.iter().any(|known| known.name == role.name));
-    }
+    let granted = roles_of_key(key, owner, roles);
     let mut records = Vec::new();
     records.extend(key_record(key_type, key, &granted, types));
     records.extend(granted.into_iter().filter_map(|role| role_record(role, roles, types)));
     records.extend(tenant_record(key.tenant_id, tenant, types));
     records
+}
+
+/// The roles that a key was given, by itself or by inheritance, and that its owner still has.
+pub(super) fn roles_of_key<'r>(
+    key: &ApiKey,
+    owner: Option<&UserFacts>,
+    roles: &'r Hierarchy,
+) -> Vec<&'r Role> {
+    let mut granted = roles.closure(&key.roles);
+    if key.owner.is_some() {
+        let held = owner.map(|owner| roles.closure(&owner.roles)).unwrap_or_default();
+        granted.retain(|role| held.iter().any(|known| known.name == role.name));
+    }
+    granted
 }
 
 /// A client as a service, its roles and its tenant. Nothing for one that the tenant has not.

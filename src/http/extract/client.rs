@@ -18,8 +18,12 @@ use ipnet::IpNet;
 
 use crate::{
     authn::{UserCaller, proves_second_factor},
-    base::Millis,
-    http::state::AppState,
+    base::{Millis, lets_in},
+    http::{
+        codes::Code,
+        problem::{Problem, Result},
+        state::AppState,
+    },
     policy::ServerContext,
     sessions::ClientInfo,
     tenants::{Origin, Tenant},
@@ -96,6 +100,16 @@ impl Client {
         }
     }
 
+    /// The client that this one, a service, speaks for: of whom it says the address and the origin of the page.
+    #[must_use]
+    pub fn of_service(&self, ip: Option<IpAddr>, origin: Option<&str>) -> Self {
+        let request_id = Arc::clone(&self.request_id);
+        // What cannot stand in a header is an origin all the same, and on no list.
+        let opaque = || HeaderValue::from_static("null");
+        let origin = origin.map(|origin| origin.parse().unwrap_or_else(|_| opaque()));
+        Self { ip, request_id, origin, ..Self::default() }
+    }
+
     /// Whether a page of some origin sent the request.
     pub fn has_origin(&self) -> bool {
         self.origin.is_some()
@@ -116,7 +130,7 @@ impl Client {
 impl FromRequestParts<AppState> for Client {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> std::result::Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         Ok(Self {
             ip: peer.map(|peer| client_ip(peer, &parts.headers, &app.config.server.trusted_proxies)),
@@ -135,6 +149,15 @@ impl FromRequestParts<AppState> for Client {
 
 fn text(value: Option<&HeaderValue>) -> Option<&str> {
     value.and_then(|value| value.to_str().ok())
+}
+
+/// An address in a body.
+///
+/// Errors: `validation_failed` that points at it.
+pub fn address(pointer: &str, text: &str) -> Result<IpAddr> {
+    let wrong =
+        |_| Problem::new(Code::ValidationFailed).at(pointer, "is not an address such as `203.0.113.9`");
+    text.parse::<IpAddr>().map(|ip| ip.to_canonical()).map_err(wrong)
 }
 
 /// Whether `peer` is one of the trusted proxies.

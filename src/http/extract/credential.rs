@@ -10,7 +10,8 @@ use crate::{
     },
 };
 
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The header of API keys.
+pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Names under which people put API keys into a query, with `_` and `-` left out.
 const IN_QUERY: [&str; 2] = ["apikey", "xapikey"];
 

@@ -60,6 +60,18 @@ impl Written {
             Err(error) => Err(Problem::new(Code::InternalError).cause(error)),
         }
     }
+
+    /// The JSON text.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl From<Vec<u8>> for Written {
+    /// What was written before.
+    fn from(json: Vec<u8>) -> Self {
+        Self(json)
+    }
 }
 
 impl IntoResponse for Written {
@@ -74,7 +86,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        let bytes = read(request, app, app.config.server.body_limit_bytes).await?;
+        let bytes = read_json(request, app, app.config.server.body_limit_bytes).await?;
         parse_stored(&bytes).map(Self)
     }
 }
@@ -91,7 +103,7 @@ impl FromRequest<AppState> for LargeBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        read(request, app, app.config.server.large_body_limit_bytes).await.map(Self)
+        read_json(request, app, app.config.server.large_body_limit_bytes).await.map(Self)
     }
 }
 
@@ -123,7 +135,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for BundleJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
-        let bytes = read(request, app, app.config.server.bundle_limit_bytes).await?;
+        let bytes = read_json(request, app, app.config.server.bundle_limit_bytes).await?;
         parse_stored(&bytes).map(Self)
     }
 }
@@ -135,7 +147,10 @@ pub fn field<T: FromStr<Err: Display>>(pointer: &str, text: &str) -> Result<T> {
     text.parse().map_err(|error: T::Err| Problem::new(Code::ValidationFailed).at(pointer, error.to_string()))
 }
 
-async fn read(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
+/// The bytes of a JSON body.
+///
+/// Errors: `unsupported_media_type`, and those of [`read_bytes`].
+pub(super) async fn read_json(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Code::UnsupportedMediaType));
     }
@@ -162,11 +177,12 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes> {
     let mut body = Limited::new(body, limit);
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
-            true => {
+        let frame = frame.map_err(|error| {
+            if error.is::<LengthLimitError>() {
                 Problem::new(Code::PayloadTooLarge).detail(format!("at most {limit} bytes are read here"))
+            } else {
+                Problem::new(Code::MalformedJson).detail("the body broke off")
             }
-            false => Problem::new(Code::MalformedJson).detail("the body broke off"),
         })?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.is_empty() && body.is_end_stream() {
@@ -178,7 +194,7 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes> {
 }
 
 /// Reads what may be stored: Postgres cannot keep U+0000 in a text, so no text may contain it.
-fn parse_stored<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(super) fn parse_stored<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let parsed = parse(bytes)?;
     if has_nul(bytes) {
         return Err(

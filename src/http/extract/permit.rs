@@ -12,7 +12,7 @@ use super::{
     path::parameter,
 };
 use crate::{
-    api_keys::Scopes,
+    api_keys::{KeyUse, Scopes},
     audit::Actor,
     authn::{Caller, UserCaller},
     authorize::{Denial, EntityRef, Guarded, Permission},
@@ -22,11 +22,15 @@ use crate::{
         codes::Code,
         cookies::{self, cookie},
         problem::{Problem, Result},
+        rate_limit::Meter,
         state::AppState,
     },
     policy::ServerContext,
     tenants::Tenant,
 };
+
+/// What the audit log calls a stranger.
+pub(super) const ANONYMOUS: &str = "anonymous";
 
 /// A caller whose credentials are good, before anything was permitted; never [`Caller::Anonymous`]. For the
 /// operations whose resource stands in the body: they must ask for a [`Permit`] before they do anything.
@@ -151,7 +155,9 @@ impl FromRequestParts<AppState> for Authenticated {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let caller = match credential(parts)? {
             Some(Credential::Bearer(token)) => app.authn.identify(Some(token)).await?,
-            Some(Credential::Key(key)) => Box::pin(holder_of(app, &client, key)).await?,
+            Some(Credential::Key(key)) => {
+                Box::pin(holder_of(app, &client, key, parts.extensions.get::<Meter>())).await?
+            }
             None => app.authn.identify(in_cookie(parts, app)?).await?,
         };
         if matches!(caller, Caller::Anonymous) {
@@ -254,7 +260,7 @@ impl<A: Action> OpenPermit<A> {
 
     /// The stranger as the audit log names them.
     pub fn actor(&self) -> Actor<'_> {
-        Actor { name: "anonymous", request_id: Some(&self.client.request_id) }
+        Actor { name: ANONYMOUS, request_id: Some(&self.client.request_id) }
     }
 }
 
@@ -286,25 +292,47 @@ async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Resul
 
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from
 /// this address.
-async fn holder_of(app: &AppState, client: &Client, key: &str) -> Result<Caller> {
+async fn holder_of(app: &AppState, client: &Client, key: &str, meter: Option<&Meter>) -> Result<Caller> {
     let used = app.api_keys.verify(key, client.ip).await?;
-    let caller = Caller::Key(Arc::clone(&used.caller));
-    // Pages of several origins may share an address.
-    if !used.is_permitted() || client.has_origin() {
-        let now = app.clock.now();
-        let server = match app.tenants.get(caller.tenant()).await? {
-            Some(tenant) => client.server_context_in(&tenant, now),
-            None => client.server_context(None, now),
-        };
-        let tenant = caller.tenant().to_string();
-        let (principal, resource) = (caller.entity(), ("Tenant", &*tenant));
-        let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };
-        if let Permission::Denied(denial) = app.authorize.guard(caller.tenant(), guarded).await? {
-            return Err(denied(Code::PolicyViolation, UseApiKey::NAME, &denial));
-        }
-        used.permitted();
+    if let (Some(meter), Some(metered)) = (meter, used.metered) {
+        meter.note(metered.into());
     }
-    Ok(caller)
+    match refused_use(app, client, &used).await? {
+        Some(refused) => Err(denied(Code::PolicyViolation, UseApiKey::NAME, &refused.denial)),
+        None => Ok(Caller::Key(used.caller)),
+    }
+}
+
+/// A use of an API key that the policies forbid.
+#[derive(Debug)]
+pub struct RefusedUse {
+    /// What the tenant's networks say of it, where it has a list of them.
+    pub ip_allowed: Option<bool>,
+    /// What its origins say.
+    pub origin_allowed: Option<bool>,
+    denial: Denial,
+}
+
+/// Asks the engine whether a key may be used by this client, unless it said so a moment ago.
+pub async fn refused_use(app: &AppState, client: &Client, used: &KeyUse) -> Result<Option<RefusedUse>> {
+    // Pages of several origins may share an address.
+    if used.is_permitted() && !client.has_origin() {
+        return Ok(None);
+    }
+    let (key, now) = (&used.caller, app.clock.now());
+    let server = match app.tenants.get(key.tenant_id).await? {
+        Some(tenant) => client.server_context_in(&tenant, now),
+        None => client.server_context(None, now),
+    };
+    let tenant = key.tenant_id.to_string();
+    let (principal, resource) = (("ApiKey", &*key.name), ("Tenant", &*tenant));
+    let guarded = Guarded { principal, action: UseApiKey::NAME, resource, server: &server };
+    if let Permission::Denied(denial) = app.authorize.guard(key.tenant_id, guarded).await? {
+        let ServerContext { ip_allowed, origin_allowed, .. } = server;
+        return Ok(Some(RefusedUse { ip_allowed, origin_allowed, denial }));
+    }
+    used.permitted();
+    Ok(None)
 }
 
 async fn ask<A: Action>(

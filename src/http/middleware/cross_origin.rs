@@ -20,7 +20,11 @@ use tower::{Layer, Service};
 use tower_http::cors::{AllowCredentials, AllowOrigin, Cors, CorsLayer};
 
 use super::stack::{Answering, Audience};
-use crate::http::state::AppState;
+use crate::http::{
+    extract::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED},
+    rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY},
+    state::AppState,
+};
 
 /// Answers pages of other origins: see the module. Who sends no `Origin` passes at no cost.
 #[derive(Debug, Clone)]
@@ -70,7 +74,7 @@ impl CrossOriginLayer {
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
                 header::IF_MATCH,
-                HeaderName::from_static("idempotency-key"),
+                IDEMPOTENCY_KEY,
                 HeaderName::from_static("x-request-id"),
             ])
             .expose_headers([
@@ -80,6 +84,9 @@ impl CrossOriginLayer {
                 header::ETAG,
                 header::RETRY_AFTER,
                 header::WWW_AUTHENTICATE,
+                IDEMPOTENCY_REPLAYED,
+                RATE_LIMIT,
+                RATE_LIMIT_POLICY,
             ]);
         Self { cors, of }
     }

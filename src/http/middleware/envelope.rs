@@ -20,6 +20,7 @@ use crate::{
     http::{
         extract::{RequestTag, is_trusted},
         problem::Problem,
+        rate_limit::Meter,
         state::AppState,
     },
 };
@@ -81,6 +82,10 @@ where
         if of.is_public {
             headers::strip_context(request.headers_mut());
         }
+        let meter = Meter::wanted(request.headers());
+        if let Some(meter) = &meter {
+            request.extensions_mut().insert(meter.clone());
+        }
         let record = Record::begin(&request, &id);
         #[cfg(feature = "otel")]
         if trusted {
@@ -89,7 +94,11 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = record.inside(answer).await?;
-            Ok(finish(&of, response, record, &id))
+            let mut response = finish(&of, response, record, &id);
+            if let Some(meter) = meter {
+                meter.write(response.headers_mut());
+            }
+            Ok(response)
         })
     }
 }

@@ -10,6 +10,7 @@ mod devices;
 mod docs;
 mod entities;
 mod health;
+mod internal;
 mod keys;
 mod metrics;
 mod oauth;

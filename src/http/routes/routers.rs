@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accounts, api_keys, auth, authorize, client, compat, devices, docs, entities, health, keys, metrics,
-    oauth, oauth_clients, policy_stores, profiles, roles, sdk, sessions, setup, tenants, users,
+    accounts, api_keys, auth, authorize, client, compat, devices, docs, entities, health, internal, keys,
+    metrics, oauth, oauth_clients, policy_stores, profiles, roles, sdk, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -37,6 +37,11 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(oauth_clients::router())
 }
 
+/// For services inside the trusted network.
+fn inside() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(internal::router())
+}
+
 /// For operators and orchestrators.
 fn admin() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().merge(health::router()).merge(metrics::router())
@@ -44,7 +49,7 @@ fn admin() -> OpenApiRouter<AppState> {
 
 /// Every operation with its description, for the OpenAPI document.
 pub(in crate::http) fn described() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(public()).merge(admin())
+    OpenApiRouter::new().merge(public()).merge(inside()).merge(admin())
 }
 
 /// One router for each listener.
@@ -52,7 +57,7 @@ pub(in crate::http) fn described() -> OpenApiRouter<AppState> {
 pub struct Routers {
     /// `server.public_addr`.
     pub public: Router,
-    /// `server.internal_addr`: the public API, for services inside the trusted network.
+    /// `server.internal_addr`: the public API, and what only services inside the trusted network may ask.
     pub internal: Router,
     /// `server.admin_addr`.
     pub admin: Router,
@@ -76,7 +81,7 @@ pub fn routers(app: &AppState) -> Routers {
     };
     Routers {
         public: wrap(with_docs(with_aliases(finish(public()))), app, Audience::Public),
-        internal: wrap(with_aliases(finish(public())), app, Audience::Trusted),
+        internal: wrap(with_aliases(finish(public().merge(inside()))), app, Audience::Trusted),
         admin: wrap(finish(admin()), app, Audience::Trusted),
     }
 }

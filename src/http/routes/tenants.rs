@@ -1,6 +1,6 @@
 //! Tag `tenants`: all tenants of the installation.
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +11,7 @@ use crate::{
     http::{
         actions::{Action, CreateTenant, ListTenants, ReadTenant, UpdateTenant},
         codes::Code,
-        extract::{Json, PageQuery, Path, Permit, Query, field},
+        extract::{IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query, field},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -95,7 +95,7 @@ async fn list_tenants(
 ///
 /// Without users and keys; strangers sign up into it where its settings let them.
 #[utoipa::path(
-    post, path = "/v1/admin/tenants", tag = "tenants", request_body = TenantRequest,
+    post, path = "/v1/admin/tenants", tag = "tenants", request_body = TenantRequest, params(IdempotencyKey),
     responses((status = CREATED, body = TenantBody, example = json!(tenant_sample()))),
     security(("bearer" = []), ("api_key" = [])),
     extensions(
@@ -106,11 +106,15 @@ async fn list_tenants(
 async fn create_tenant(
     app: AppState,
     permit: Permit<CreateTenant>,
-    Json(body): Json<TenantRequest>,
-) -> Result<(StatusCode, Json<TenantBody>)> {
+    Once(body, repeat): Once<TenantRequest>,
+) -> Result<Response> {
     let new = NewTenant { name: field("/company_name", &body.company_name)?, plan: body.plan };
-    let tenant = app.authn.create_tenant(&new, permit.actor()).await?;
-    Ok((StatusCode::CREATED, Json(TenantBody::from(&tenant))))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let tenant = app.authn.create_tenant(&new, permit.actor()).await?;
+        Ok((StatusCode::CREATED, Json(TenantBody::from(&tenant))))
+    };
+    turn.run(work).await
 }
 
 /// A tenant

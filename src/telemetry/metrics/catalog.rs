@@ -66,7 +66,7 @@ catalog! {
     ENTITIES_REVISION Gauge "bailiwick_entities_revision" ["store"]
         "Revision of those entities that this node answers from";
     CALLER_LOOKUPS Counter "bailiwick_caller_cache_lookups_total" ["result"]
-        "Credentials of callers: `hit` known and good, `miss` verified in full, `refused` known and no longer good";
+        "Credentials of callers: `hit` known and good, `shared` known to another node, `miss` verified in full, `refused` known and no longer good";
     LOGINS Counter "bailiwick_logins_total" ["result"]
         "Sign-ins by password: `good`, `failed` for a wrong password, `refused` for a right one that was not let in, `limited` for too many";
     LOGIN_ANOMALIES Counter "bailiwick_login_anomalies_total" []

@@ -21,6 +21,8 @@ use super::{
 pub enum CallerLookup {
     /// Known and still good.
     Hit,
+    /// Unknown here, and verified by another node.
+    Shared,
     /// Unknown: verified in full.
     Miss,
     /// Known, and revoked or expired since.
@@ -46,7 +48,7 @@ pub struct Metrics {
     registry: Registry,
     stores: Stores,
     requests: Requests,
-    lookups: [Counter; 3],
+    lookups: [Counter; 4],
     logins: [Counter; 4],
     anomalies: Counter,
     limits_skipped: Counter,
@@ -70,7 +72,7 @@ impl Metrics {
         let requests = Requests::new(&mut registry);
         let lookups = Family::<[(&'static str, Cow<'static, str>); 1], Counter>::default();
         let result = |word| lookups.get_or_create_owned(&[("result", Cow::Borrowed(word))]);
-        let by_result = ["hit", "miss", "refused"].map(result);
+        let by_result = ["hit", "shared", "miss", "refused"].map(result);
         CALLER_LOOKUPS.register(&mut registry, lookups);
         let logins = Family::<[(&'static str, Cow<'static, str>); 1], Counter>::default();
         let by_end = ["good", "failed", "refused", "limited"]

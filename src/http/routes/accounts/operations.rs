@@ -1,6 +1,6 @@
 //! The operations of the tag.
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -15,7 +15,7 @@ use crate::{
     http::{
         actions::{Action, ListUsers, LockUser, MakeUserLink, RevokeUserSessions, UnlockUser},
         codes::Code,
-        extract::{Json, PageQuery, Path, Permit, Query},
+        extract::{IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query},
         problem::{Problem, Result},
         routes::users::UserBody,
         state::AppState,
@@ -139,7 +139,10 @@ async fn revoke_user_sessions(
 /// chooses a password (ASVS 6.4.6). A super administrator's link is made by super administrators.
 #[utoipa::path(
     post, path = "/v1/admin/users/{user_id}/reset-link", tag = "accounts", request_body = LinkRequest,
-    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    params(
+        ("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
+        IdempotencyKey,
+    ),
     responses((status = OK, body = LinkBody, example = json!({
         "link": "https://auth.example.com/reset-password#token=mYcN6bVPyfXW…", "expires_at": "2026-11-21T09:30:00.000Z",
     }))),
@@ -153,9 +156,14 @@ async fn make_user_link(
     app: AppState,
     permit: Permit<MakeUserLink>,
     Path(id): Path<UserId>,
-    Json(body): Json<LinkRequest>,
-) -> Result<Json<LinkBody>> {
+    Once(body, repeat): Once<LinkRequest>,
+) -> Result<Response> {
     about(&app, &permit, id).await?;
-    let link = app.authn.user_link(permit.tenant(), id, body.purpose.into(), permit.actor()).await?;
-    Ok(Json(LinkBody { link: link.url.expose().to_owned(), expires_at: link.expires_at.to_string() }))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let link = app.authn.user_link(permit.tenant(), id, body.purpose.into(), permit.actor()).await?;
+        let (link, expires_at) = (link.url.expose().to_owned(), link.expires_at.to_string());
+        Ok((StatusCode::OK, Json(LinkBody { link, expires_at })))
+    };
+    turn.run(work).await
 }

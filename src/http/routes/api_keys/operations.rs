@@ -1,6 +1,6 @@
 //! The operations of the tag.
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{
@@ -13,7 +13,7 @@ use crate::{
     http::{
         actions::{Action, CreateApiKey, ListApiKeys, ReadApiKey, RevokeApiKey, UpdateApiKey},
         codes::Code,
-        extract::{Authenticated, Json, PageQuery, Path, Permit, Query, UserPermit},
+        extract::{Authenticated, IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query, UserPermit},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -53,7 +53,7 @@ async fn found<A: Action>(
 /// Scopes are actions, or these groups of them: `decisions`, `policies.read`, `policies.write`, `entities.read`,
 /// `entities.write`, `profiles.read`, `profiles.write`, `roles.read`, `roles.write`, `users.lock`; `*` is all.
 #[utoipa::path(
-    post, path = "/v1/api-keys", tag = "api-keys", request_body = ApiKeyRequest,
+    post, path = "/v1/api-keys", tag = "api-keys", request_body = ApiKeyRequest, params(IdempotencyKey),
     responses((status = CREATED, description = "The key", body = CreatedKeyBody, example = json!(created_sample()))),
     security(("bearer" = [])),
     extensions(
@@ -64,12 +64,16 @@ async fn found<A: Action>(
 async fn create_api_key(
     app: AppState,
     permit: UserPermit<CreateApiKey>,
-    Json(body): Json<ApiKeyRequest>,
-) -> Result<(StatusCode, Json<CreatedKeyBody>)> {
+    Once(body, repeat): Once<ApiKeyRequest>,
+) -> Result<Response> {
     let new = body.new_key()?;
-    let created =
-        app.api_keys.create(permit.tenant(), Some(permit.user.user_id), &new, permit.actor()).await?;
-    Ok((StatusCode::CREATED, Json(created.into())))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let (owner, actor) = (Some(permit.user.user_id), permit.actor());
+        let created = app.api_keys.create(permit.tenant(), owner, &new, actor).await?;
+        Ok((StatusCode::CREATED, Json(CreatedKeyBody::from(created))))
+    };
+    turn.run(work).await
 }
 
 /// The caller's API keys

@@ -10,11 +10,11 @@ use crate::{
 
 /// The policies that decided.
 #[derive(Debug)]
-pub(super) struct Policies<'a>(&'a [Determining]);
+pub(in crate::http::routes) struct Policies<'a>(&'a [Determining]);
 
 /// The policies that erred.
 #[derive(Debug)]
-pub(super) struct Errors<'a>(&'a [PolicyError]);
+pub(in crate::http::routes) struct Errors<'a>(&'a [PolicyError]);
 
 impl Policies<'_> {
     /// None decided.
@@ -43,7 +43,7 @@ impl Serialize for Errors<'_> {
 
 impl<'a> AuthorizeResponse<'a> {
     /// The answer of a store.
-    pub(super) fn of(pinned: &'a Pinned, answer: &'a Answer) -> Self {
+    pub(in crate::http::routes) fn of(pinned: &'a Pinned, answer: &'a Answer) -> Self {
         Self {
             decision: if answer.verdict.allow { Decision::Allow } else { Decision::Deny },
             decision_id: answer.decision_id,

@@ -43,7 +43,7 @@ pub(super) struct AuthorizeRequest {
 /// Allow or deny.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Decision {
+pub(in crate::http::routes) enum Decision {
     /// Go on.
     Allow,
     /// Do not.
@@ -72,7 +72,7 @@ pub(super) struct EvaluationError<'a> {
 
 /// A decision.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AuthorizeResponse<'a> {
+pub(in crate::http::routes) struct AuthorizeResponse<'a> {
     /// Allow or deny.
     pub decision: Decision,
     /// Its id.

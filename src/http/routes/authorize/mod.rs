@@ -8,4 +8,6 @@ mod items;
 mod operations;
 mod question;
 
+pub(super) use bodies::AuthorizeResponse;
 pub(super) use operations::router;
+pub(super) use question::{principal_of, store_named};

@@ -66,7 +66,14 @@ impl Text<'_> {
 ///
 /// Errors: `unknown_policy_store`.
 pub(super) fn store(app: &AppState, name: Option<&Text<'_>>) -> Result<StoreName> {
-    let Some(name) = name.map(Text::as_str) else { return Ok(app.authorize.default_store.clone()) };
+    store_named(app, name.map(Text::as_str))
+}
+
+/// The store of a name, or the default one.
+///
+/// Errors: `unknown_policy_store`.
+pub(in crate::http::routes) fn store_named(app: &AppState, name: Option<&str>) -> Result<StoreName> {
+    let Some(name) = name else { return Ok(app.authorize.default_store.clone()) };
     Ok(name.parse().map_err(|_| AuthorizeError::UnknownStore(name.to_owned()))?)
 }
 
@@ -87,7 +94,7 @@ pub(super) async fn holder(app: &AppState, token: &Text<'_>) -> Result<Caller> {
 }
 
 /// A caller as the principal of a question.
-pub(super) fn principal_of(pinned: &Pinned, caller: &Caller) -> Result<Box<RawValue>> {
+pub(in crate::http::routes) fn principal_of(pinned: &Pinned, caller: &Caller) -> Result<Box<RawValue>> {
     let (kind, id) = pinned.entity_of(caller);
     // Neither a type's name nor an id of ours has anything to escape.
     let text = format!(r#"{{"type":"{kind}","id":"{id}"}}"#);

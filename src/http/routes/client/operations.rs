@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{
@@ -18,7 +18,7 @@ use crate::{
             UpdateClientSettings,
         },
         codes::Code,
-        extract::{Json, OpenPermit, Permit, field},
+        extract::{IdempotencyKey, Json, Once, OpenPermit, Permit, field},
         problem::{Problem, Result},
         routes::auth::password_at,
         state::AppState,
@@ -48,7 +48,7 @@ async fn own(app: &AppState, tenant: TenantId) -> Result<Arc<Tenant>> {
 /// Makes a tenant, its first user, who manages it, and its primary API key, all or nothing. Open where the
 /// configuration says `tenants.self_registration`. Sign in with the `tenant` of the answer.
 #[utoipa::path(
-    post, path = "/v1/client/register", tag = "client", request_body = ClientRequest,
+    post, path = "/v1/client/register", tag = "client", request_body = ClientRequest, params(IdempotencyKey),
     responses((status = CREATED, description = "Registered", body = RegisteredBody, example = json!({
         "client_id": "cli_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "tenant_id": "ten_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
         "user_id": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "api_key": "bwk_prod_…",
@@ -61,8 +61,8 @@ async fn own(app: &AppState, tenant: TenantId) -> Result<Arc<Tenant>> {
 async fn register_client(
     app: AppState,
     permit: OpenPermit<RegisterClient>,
-    Json(body): Json<ClientRequest>,
-) -> Result<(StatusCode, Json<RegisteredBody>)> {
+    Once(body, repeat): Once<ClientRequest>,
+) -> Result<Response> {
     if !app.config.tenants.self_registration {
         return Err(Problem::new(Code::RegistrationClosed));
     }
@@ -73,14 +73,18 @@ async fn register_client(
         password: body.password,
         ip: permit.client.ip,
     };
-    let made = app.authn.register_client(&new, permit.actor()).await.map_err(password_at("/password"))?;
-    let body = RegisteredBody {
-        client_id: made.tenant.client_id(),
-        tenant_id: made.tenant.id.to_string(),
-        user_id: made.owner.id.to_string(),
-        api_key: made.key.text.expose().to_owned(),
+    let turn = repeat.by(TenantId::DEFAULT, permit.actor()).await?;
+    let work = async move {
+        let made = app.authn.register_client(&new, permit.actor()).await.map_err(password_at("/password"))?;
+        let body = RegisteredBody {
+            client_id: made.tenant.client_id(),
+            tenant_id: made.tenant.id.to_string(),
+            user_id: made.owner.id.to_string(),
+            api_key: made.key.text.expose().to_owned(),
+        };
+        Ok((StatusCode::CREATED, Json(body)))
     };
-    Ok((StatusCode::CREATED, Json(body)))
+    turn.run(work).await
 }
 
 /// The caller's tenant
@@ -143,6 +147,7 @@ async fn update_client_settings(
 /// The primary key goes on working. Where there is a secondary key already, `replace` revokes it.
 #[utoipa::path(
     post, path = "/v1/client/api-keys/rotate", tag = "client", request_body = RotateRequest,
+    params(IdempotencyKey),
     responses((status = OK, body = RotatedBody, example = json!({
         "secondary_key": "bwk_prod_…", "key_id": "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47",
     }))),
@@ -155,14 +160,18 @@ async fn update_client_settings(
 async fn rotate_client_key(
     app: AppState,
     permit: Permit<RotateClientKey>,
-    Json(body): Json<RotateRequest>,
-) -> Result<Json<RotatedBody>> {
-    let tenant = own(&app, permit.tenant()).await?;
-    let new = AuthnService::tenant_key("secondary", app.tenants.plan(&tenant.plan)?);
-    let made =
-        app.api_keys.rotate(permit.tenant(), &new, body.replace.unwrap_or_default(), permit.actor()).await?;
-    let body = RotatedBody { secondary_key: made.text.expose().to_owned(), key_id: made.key.id.to_string() };
-    Ok(Json(body))
+    Once(body, repeat): Once<RotateRequest>,
+) -> Result<Response> {
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let tenant = own(&app, permit.tenant()).await?;
+        let new = AuthnService::tenant_key("secondary", app.tenants.plan(&tenant.plan)?);
+        let replace = body.replace.unwrap_or_default();
+        let made = app.api_keys.rotate(permit.tenant(), &new, replace, permit.actor()).await?;
+        let (secondary_key, key_id) = (made.text.expose().to_owned(), made.key.id.to_string());
+        Ok((StatusCode::OK, Json(RotatedBody { secondary_key, key_id })))
+    };
+    turn.run(work).await
 }
 
 /// Make the tenant's secondary API key the primary one
@@ -170,6 +179,7 @@ async fn rotate_client_key(
 /// The old primary key is revoked, or works for `grace_seconds` more.
 #[utoipa::path(
     post, path = "/v1/client/api-keys/promote", tag = "client", request_body = PromoteRequest,
+    params(IdempotencyKey),
     responses((status = OK, body = PromotedBody)),
     security(("bearer" = []), ("api_key" = [])),
     extensions(
@@ -180,14 +190,18 @@ async fn rotate_client_key(
 async fn promote_client_key(
     app: AppState,
     permit: Permit<PromoteClientKey>,
-    Json(body): Json<PromoteRequest>,
-) -> Result<Json<PromotedBody>> {
+    Once(body, repeat): Once<PromoteRequest>,
+) -> Result<Response> {
     let grace_secs = body.grace_seconds.unwrap_or_default();
     if grace_secs > LONGEST_GRACE_SECS {
         let said = format!("must be at most {LONGEST_GRACE_SECS}");
         return Err(Problem::new(Code::ValidationFailed).at("/grace_seconds", said));
     }
     let grace = Duration::from_secs(grace_secs);
-    let key = app.api_keys.promote(permit.tenant(), grace, permit.actor()).await?;
-    Ok(Json(PromotedBody { message: "Key promoted", key_id: key.to_string() }))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let key = app.api_keys.promote(permit.tenant(), grace, permit.actor()).await?;
+        Ok((StatusCode::OK, Json(PromotedBody { message: "Key promoted", key_id: key.to_string() })))
+    };
+    turn.run(work).await
 }

@@ -1,6 +1,6 @@
 //! The keys as administrators of the installation see them, and what they may do to them.
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     http::{
         actions::{Action, ListSigningKeys, RevokeSigningKey, RotateSigningKey},
-        extract::{Json, Path, Permit},
+        extract::{IdempotencyKey, Json, Path, Permit, Repeat},
         problem::Result,
         state::AppState,
     },
@@ -103,7 +103,7 @@ async fn list_signing_keys(app: AppState, _permit: Permit<ListSigningKeys>) -> R
 /// Publishes the next key, of the configured algorithm, and answers when it will sign: ten minutes later, when
 /// whoever caches the key set has it. Nobody notices. A second order while one waits changes nothing.
 #[utoipa::path(
-    post, path = "/v1/admin/keys/rotate", tag = "keys",
+    post, path = "/v1/admin/keys/rotate", tag = "keys", params(IdempotencyKey),
     responses((status = OK, description = "The next key", body = SigningKeyBody, example = json!(key_sample("pending")))),
     security(("bearer" = [])),
     extensions(
@@ -111,8 +111,17 @@ async fn list_signing_keys(app: AppState, _permit: Permit<ListSigningKeys>) -> R
         ("x-problem-codes" = json!(["no_active_version"])),
     ),
 )]
-async fn rotate_signing_key(app: AppState, permit: Permit<RotateSigningKey>) -> Result<Json<SigningKeyBody>> {
-    Ok(Json(app.tokens.rotate(permit.actor()).await?.into()))
+async fn rotate_signing_key(
+    app: AppState,
+    permit: Permit<RotateSigningKey>,
+    repeat: Repeat,
+) -> Result<Response> {
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let key = app.tokens.rotate(permit.actor()).await?;
+        Ok((StatusCode::OK, Json(SigningKeyBody::from(key))))
+    };
+    turn.run(work).await
 }
 
 /// Drop a signing key at once

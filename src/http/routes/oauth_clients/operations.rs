@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{ClientBody, ClientPage, ClientPatch, OAuthClientRequest, SecretRequest, client_sample};
@@ -15,7 +15,7 @@ use crate::{
             RotateOAuthClientSecret, UpdateOAuthClient,
         },
         codes::Code,
-        extract::{Json, PageQuery, Path, Permit, Query},
+        extract::{IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -70,7 +70,7 @@ async fn list_oauth_clients(
 ///
 /// A client without keys of its own gets a secret, which is shown in this answer and never again.
 #[utoipa::path(
-    post, path = "/v1/admin/oauth-clients", tag = "oauth-clients",
+    post, path = "/v1/admin/oauth-clients", tag = "oauth-clients", params(IdempotencyKey),
     request_body(content = OAuthClientRequest, example = json!({"name": "Photo gateway", "audiences": ["https://photos.example.com"]})),
     responses((status = CREATED, body = ClientBody, example = json!(client_sample(true)))),
     security(("bearer" = [])),
@@ -82,12 +82,16 @@ async fn list_oauth_clients(
 async fn create_oauth_client(
     app: AppState,
     permit: Permit<CreateOAuthClient>,
-    Json(body): Json<OAuthClientRequest>,
-) -> Result<(StatusCode, Json<ClientBody>)> {
+    Once(body, repeat): Once<OAuthClientRequest>,
+) -> Result<Response> {
     let new = body.read()?;
     may_grant(&app, &permit, Some(&new.roles)).await?;
-    let made = app.clients.create(permit.tenant(), &new, permit.actor()).await?;
-    Ok((StatusCode::CREATED, Json(made.into())))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let made = app.clients.create(permit.tenant(), &new, permit.actor()).await?;
+        Ok((StatusCode::CREATED, Json(ClientBody::from(made))))
+    };
+    turn.run(work).await
 }
 
 /// One client
@@ -141,7 +145,10 @@ async fn update_oauth_client(
 /// new one is shown in this answer and never again.
 #[utoipa::path(
     post, path = "/v1/admin/oauth-clients/{client_id}/secret", tag = "oauth-clients",
-    params(("client_id" = String, Path, description = "The client", example = "cli_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    params(
+        ("client_id" = String, Path, description = "The client", example = "cli_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"),
+        IdempotencyKey,
+    ),
     request_body(content = SecretRequest, example = json!({"keep_secs": 86_400})),
     responses((status = OK, body = ClientBody, example = json!(client_sample(true)))),
     security(("bearer" = [])),
@@ -154,14 +161,19 @@ async fn rotate_oauth_client_secret(
     app: AppState,
     permit: Permit<RotateOAuthClientSecret>,
     Path(client): Path<ClientId>,
-    Json(body): Json<SecretRequest>,
-) -> Result<Json<ClientBody>> {
+    Once(body, repeat): Once<SecretRequest>,
+) -> Result<Response> {
     let keep = body.keep_secs.map_or(KEEP, |secs| Duration::from_secs(u64::from(secs)));
     if keep > KEEP_AT_MOST {
         let said = format!("must be at most {}", KEEP_AT_MOST.as_secs());
         return Err(Problem::new(Code::ValidationFailed).at("/keep_secs", said));
     }
-    Ok(Json(app.clients.rotate_secret(permit.tenant(), client, keep, permit.actor()).await?.into()))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let made = app.clients.rotate_secret(permit.tenant(), client, keep, permit.actor()).await?;
+        Ok((StatusCode::OK, Json(ClientBody::from(made))))
+    };
+    turn.run(work).await
 }
 
 /// Remove a client

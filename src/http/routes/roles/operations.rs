@@ -1,6 +1,6 @@
 //! The operations of the tag.
 
-use axum::http::StatusCode;
+use axum::{http::StatusCode, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{
@@ -13,7 +13,7 @@ use crate::{
     http::{
         actions::{Action, CreateRole, DeleteRole, GrantRole, ListRoleBindings, ListRoles, RevokeRole},
         codes::Code,
-        extract::{Json, PageQuery, Path, Permit, Query},
+        extract::{IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -54,7 +54,7 @@ async fn list_roles(app: AppState, permit: Permit<ListRoles>) -> Result<Json<Rol
 ///
 /// What it may do is said in the policies, which name it as `Role::"<name>"`.
 #[utoipa::path(
-    post, path = "/v1/admin/roles", tag = "roles", request_body = RoleRequest,
+    post, path = "/v1/admin/roles", tag = "roles", request_body = RoleRequest, params(IdempotencyKey),
     responses((status = CREATED, body = RoleBody, example = json!(role_sample()))),
     security(("bearer" = []), ("api_key" = [])),
     extensions(
@@ -65,8 +65,8 @@ async fn list_roles(app: AppState, permit: Permit<ListRoles>) -> Result<Json<Rol
 async fn create_role(
     app: AppState,
     permit: Permit<CreateRole>,
-    Json(body): Json<RoleRequest>,
-) -> Result<(StatusCode, Json<RoleBody>)> {
+    Once(body, repeat): Once<RoleRequest>,
+) -> Result<Response> {
     if body.description.chars().count() > 500 {
         return Err(
             Problem::new(Code::ValidationFailed).at("/description", "must have at most 500 characters")
@@ -75,8 +75,12 @@ async fn create_role(
     let name = role_name("/name", &body.name)?;
     let inherits = body.inherits.as_deref().map(|parent| role_name("/inherits", parent)).transpose()?;
     let new = NewRole { name, description: body.description, inherits };
-    let role = app.roles.create(permit.tenant(), &new, permit.actor()).await.map_err(assigning)?;
-    Ok((StatusCode::CREATED, Json(role.into())))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let role = app.roles.create(permit.tenant(), &new, permit.actor()).await.map_err(assigning)?;
+        Ok((StatusCode::CREATED, Json(RoleBody::from(role))))
+    };
+    turn.run(work).await
 }
 
 /// Remove a role that nobody has
@@ -126,6 +130,7 @@ async fn list_role_bindings(
 /// Takes effect on the next decision. Granting it again answers the binding that exists.
 #[utoipa::path(
     post, path = "/v1/admin/role-bindings", tag = "roles", request_body = RoleBindingRequest,
+    params(IdempotencyKey),
     responses(
         (status = CREATED, description = "Granted", body = RoleBindingBody, example = json!(binding_sample())),
         (status = OK, description = "The user had it already", body = RoleBindingBody),
@@ -139,14 +144,18 @@ async fn list_role_bindings(
 async fn grant_role(
     app: AppState,
     permit: Permit<GrantRole>,
-    Json(body): Json<RoleBindingRequest>,
-) -> Result<(StatusCode, Json<RoleBindingBody>)> {
+    Once(body, repeat): Once<RoleBindingRequest>,
+) -> Result<Response> {
     let role = role_name("/role", &body.role)?;
     permit.also(&app, EntityRef::new("Role", role.as_str())).await?;
-    let granted =
-        app.roles.grant(permit.tenant(), body.user_id, &role, permit.actor()).await.map_err(assigning)?;
-    let status = if granted.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(granted.binding.into())))
+    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let work = async move {
+        let granted = app.roles.grant(permit.tenant(), body.user_id, &role, permit.actor()).await;
+        let granted = granted.map_err(assigning)?;
+        let status = if granted.created { StatusCode::CREATED } else { StatusCode::OK };
+        Ok((status, Json(RoleBindingBody::from(granted.binding))))
+    };
+    turn.run(work).await
 }
 
 /// Take a role away

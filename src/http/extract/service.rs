@@ -1,0 +1,48 @@
+//! Permission for programs inside the trusted network.
+
+use std::sync::Arc;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use super::{Authenticated, Permit};
+use crate::{
+    authn::Caller,
+    authorize::EntityRef,
+    base::TenantId,
+    clients::ServiceCaller,
+    http::{
+        actions::Action,
+        codes::Code,
+        problem::{Problem, Result},
+        state::AppState,
+    },
+};
+
+/// Proof that the caller is a program with a token of its own (RFC 6749 §4.4) and may do `A` in its tenant.
+#[derive(Debug)]
+pub struct ServicePermit<A> {
+    /// The program.
+    pub service: Arc<ServiceCaller>,
+    /// The permission.
+    pub permit: Permit<A>,
+}
+
+impl<A> ServicePermit<A> {
+    /// The one tenant of which the program may know; none for the installation's own programs, which know of all.
+    pub fn within(&self) -> Option<TenantId> {
+        Some(self.service.tenant_id).filter(|tenant| *tenant != TenantId::DEFAULT)
+    }
+}
+
+impl<A: Action> FromRequestParts<AppState> for ServicePermit<A> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let caller = Authenticated::from_request_parts(parts, app).await?;
+        // A credential of another kind is good for nothing here, whatever its holder may do (R73).
+        let Caller::Service(service) = &caller.caller else { return Err(Problem::new(Code::WrongTokenType)) };
+        let service = Arc::clone(service);
+        let resource = EntityRef::new("Tenant", service.tenant_id.to_string());
+        Ok(Self { service, permit: caller.permit(app, resource).await? })
+    }
+}
