@@ -12,4 +12,4 @@ mod store;
 
 pub use error::AuditError;
 pub use model::{Actor, Entry, Record};
-pub use store::{list, record};
+pub use store::{about, list, record};

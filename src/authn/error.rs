@@ -1,5 +1,7 @@
 //! Why somebody is not signed in, up or out.
 
+use std::time::Duration;
+
 use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
     api_keys::ApiKeyError,
@@ -80,7 +82,10 @@ pub enum AuthnError {
     LinkInvalid,
     /// The caller proved too long ago who they are.
     #[error("prove again who you are")]
-    StepUpRequired,
+    StepUpRequired {
+        /// How long ago it may have been.
+        max_age: Duration,
+    },
     /// The caller's user is no more.
     #[error("the user does not exist any more")]
     UserGone,

@@ -10,6 +10,7 @@
 //! | logout | none | one session over, or all |
 //! | second factor | none | the session that a right password alone did not open |
 //! | verify an address, reset a password | none; one hash | by a link that works once |
+//! | leave | none | an account that is closed, or erased |
 //! | set up | one hash | the first administrator |
 //!
 //! - INVARIANT: a failed login is [`AuthnError::InvalidCredentials`] after exactly one hash, whether the
@@ -25,9 +26,12 @@ mod account;
 mod administration;
 mod anomaly;
 mod callers;
+mod erasure;
 mod error;
+mod export;
 mod guessable;
 mod identify;
+mod import;
 mod known_device;
 mod links;
 mod lockout;
@@ -37,6 +41,7 @@ mod model;
 mod onboarding;
 mod passwords;
 mod post;
+mod recent;
 mod recovery;
 mod rules;
 mod service;
@@ -46,6 +51,8 @@ mod stored;
 mod throttle;
 
 pub use error::AuthnError;
+pub use export::AccountExport;
+pub use import::{IMPORT_CHUNK, Imported, ReadLine, Refusal, UserLine, user_line};
 pub use links::{Link, Purpose, PurposeError};
 pub use mfa::{Enrolment, MfaLogin, Proof, SecondFactor, StepUp};
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The role of everyone who signs up.
-const FIRST_ROLE: &str = "user";
+pub(super) const FIRST_ROLE: &str = "user";
 /// How a password is named in `amr` (RFC 8176 §2).
 pub(super) const BY_PASSWORD: &str = "pwd";
 
@@ -64,6 +64,8 @@ pub struct AuthnParts {
     pub metrics: Arc<Metrics>,
     /// Who may sign up.
     pub registration: RegistrationConfig,
+    /// How old a proof of who one is may be for sensitive changes, seconds.
+    pub sudo_secs: u64,
     /// How often strangers may try.
     pub limits: LimitsConfig,
     /// Programs that call with tokens of their own.

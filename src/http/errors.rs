@@ -131,7 +131,7 @@ impl From<AuthnError> for Problem {
                 Self::new(Code::Conflict).detail(error.to_string())
             }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
-            AuthnError::StepUpRequired => Self::new(Code::StepUpRequired),
+            AuthnError::StepUpRequired { max_age } => Self::step_up(max_age),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),
             AuthnError::Token(error) => error.into(),
             AuthnError::Session(error) => error.into(),

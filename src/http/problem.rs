@@ -107,6 +107,13 @@ impl Problem {
             .header(RATE_LIMIT_POLICY, policy)
     }
 
+    /// A proof of who one is that is too old: says how old it may be (RFC 9470 §3).
+    pub fn step_up(max_age: Duration) -> Self {
+        let challenge = Code::StepUpRequired.challenge().unwrap_or_default();
+        let challenge = format!("{challenge}, max_age=\"{}\"", max_age.as_secs());
+        Self::new(Code::StepUpRequired).header(WWW_AUTHENTICATE, challenge)
+    }
+
     /// Says after how long another try makes sense, in whole seconds rounded up.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {

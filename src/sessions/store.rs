@@ -1,6 +1,8 @@
-//! Tables `sessions` and `revocations`; see the module's docs for the columns of others that are read.
+//! Table `sessions`; see the module's docs for the columns of others that are read.
 
-use super::{ClientInfo, LiveSession, NewSession, Session, fingerprint::Fingerprint};
+use super::{
+    ClientInfo, LiveSession, NewSession, PastSession, Session, fingerprint::Fingerprint, usage::Use,
+};
 use crate::{
     base::{DeviceId, Digest32, Limit, Millis, SessionId, TenantId, UserId},
     storage::{Result, Run},
@@ -149,6 +151,83 @@ pub(super) async fn rotate(run: &mut dyn Run, rotation: &Rotation<'_>) -> Result
     Ok(row.map(|(version,)| version))
 }
 
+/// Says when a session was used, unless it ended before that. Its idle end moves if it is live at `now`.
+pub(super) async fn used(
+    run: &mut dyn Run,
+    id: SessionId,
+    used: &Use,
+    idle_expires_at: Millis,
+    now: Millis,
+) -> Result<()> {
+    run.sql(
+        "UPDATE sessions SET last_seen_at_ms = $3, ip_last = COALESCE($4, ip_last),
+             idle_expires_at_ms = CASE
+                 WHEN revoked_at_ms IS NOT NULL OR idle_expires_at_ms <= $6 OR idle_expires_at_ms >= $5
+                     THEN idle_expires_at_ms
+                 WHEN $5 < abs_expires_at_ms THEN $5
+                 ELSE abs_expires_at_ms
+             END
+         WHERE tenant_id = $1 AND id = $2 AND last_seen_at_ms < $3
+           AND (revoked_at_ms IS NULL OR revoked_at_ms >= $3)",
+    )
+    .bind(used.tenant)
+    .bind(id)
+    .bind(used.at)
+    .bind(used.ip.map(|ip| ip.to_canonical().to_string()))
+    .bind(idle_expires_at)
+    .bind(now)
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// How many live sessions the user of one has at `now`, in its epoch.
+pub(super) async fn count_live(run: &mut dyn Run, of: &LiveSession, now: Millis) -> Result<i64> {
+    run.sql(
+        "SELECT COUNT(*) FROM sessions
+         WHERE tenant_id = $1 AND user_id = $2 AND epoch = $3 AND revoked_at_ms IS NULL
+           AND idle_expires_at_ms > $4 AND abs_expires_at_ms > $4",
+    )
+    .bind(of.tenant_id)
+    .bind(of.user_id)
+    .bind(of.epoch)
+    .bind(now)
+    .scalar()
+    .await
+}
+
+/// The live sessions beside `newest`, in its epoch, but for the `kept` youngest.
+pub(super) async fn oldest_live(
+    run: &mut dyn Run,
+    newest: &LiveSession,
+    kept: i64,
+    now: Millis,
+) -> Result<Vec<(SessionId,)>> {
+    run.sql(
+        "SELECT id FROM sessions
+         WHERE tenant_id = $1 AND user_id = $2 AND epoch = $3 AND revoked_at_ms IS NULL AND id <> $5
+           AND idle_expires_at_ms > $4 AND abs_expires_at_ms > $4
+         ORDER BY created_at_ms DESC, id DESC LIMIT 10000 OFFSET $6",
+    )
+    .bind(newest.tenant_id)
+    .bind(newest.user_id)
+    .bind(newest.epoch)
+    .bind(now)
+    .bind(newest.id)
+    .bind(kept)
+    .all()
+    .await
+}
+
+/// When a user last used a session, if one is still known.
+pub(super) async fn last_use(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<Option<Millis>> {
+    run.sql("SELECT MAX(last_seen_at_ms) FROM sessions WHERE tenant_id = $1 AND user_id = $2")
+        .bind(tenant)
+        .bind(user)
+        .scalar()
+        .await
+}
+
 /// The session of this id, of whatever tenant: for refresh tokens, which prove whose they are.
 pub(super) async fn by_id(run: &mut dyn Run, id: SessionId) -> Result<Option<SessionRow>> {
     run.sql(
@@ -185,6 +264,19 @@ pub(super) async fn list(
     .bind(user)
     .bind(now)
     .bind(i64::from(Limit::MAX))
+    .all()
+    .await
+}
+
+/// The sessions of a user, live and over, the newest first.
+pub(super) async fn all_of(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<Vec<PastSession>> {
+    run.sql(
+        "SELECT id, device_id, device_name, device_platform, ip_first, ip_last, user_agent, created_at_ms,
+                last_seen_at_ms, idle_expires_at_ms, abs_expires_at_ms, amr, revoked_at_ms, revoke_reason
+         FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 10000",
+    )
+    .bind(tenant)
+    .bind(user)
     .all()
     .await
 }
@@ -294,43 +386,4 @@ pub(super) async fn revoke_tenant(
     .bind(reason)
     .all()
     .await
-}
-
-/// One piece of news.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct NewsRow {
-    pub(super) kind: String,
-    pub(super) subject: String,
-    pub(super) epoch: i64,
-}
-
-/// Adds a piece of news for nodes that hear nothing.
-pub(super) async fn add_news(
-    run: &mut dyn Run,
-    kind: &str,
-    subject: &str,
-    epoch: i64,
-    now: Millis,
-) -> Result<()> {
-    run.sql("INSERT INTO revocations (kind, subject, epoch, at_ms) VALUES ($1, $2, $3, $4)")
-        .bind(kind)
-        .bind(subject)
-        .bind(epoch)
-        .bind(now)
-        .run()
-        .await?;
-    Ok(())
-}
-
-/// News after a moment. By time and not by number: numbers are given in another order than commits.
-pub(super) async fn news_since(run: &mut dyn Run, after: Millis) -> Result<Vec<NewsRow>> {
-    run.sql("SELECT kind, subject, epoch FROM revocations WHERE at_ms > $1 ORDER BY at_ms, seq")
-        .bind(after)
-        .all()
-        .await
-}
-
-/// Forgets news from before a moment; answers how many.
-pub(super) async fn prune_news(run: &mut dyn Run, before: Millis) -> Result<u64> {
-    run.sql("DELETE FROM revocations WHERE at_ms < $1").bind(before).run().await
 }

@@ -10,7 +10,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("users", "users/store.rs"),
     ("password_credentials", "users/store.rs"),
     ("sessions", "sessions/store.rs"),
-    ("revocations", "sessions/store.rs"),
+    ("revocations", "sessions/news.rs"),
     ("devices", "sessions/devices/store.rs"),
     ("roles", "roles/store.rs"),
     ("role_bindings", "roles/store.rs"),

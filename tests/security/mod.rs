@@ -2,7 +2,7 @@
 
 mod histories;
 mod t05_token_kinds;
-mod t09_enumeration;
+pub(crate) mod t09_enumeration;
 mod t10_hash_storm;
 mod t17_cross_site;
 mod t18_mass_assignment;
@@ -23,3 +23,4 @@ mod t55_device_theft;
 mod t56_widening;
 mod t57_client_secrets;
 mod t58_step_up;
+mod t60_erasure;

@@ -33,3 +33,4 @@ mod start;
 mod stop;
 mod swap;
 mod tour;
+mod users;

@@ -13,6 +13,7 @@ mod keys;
 mod metrics;
 mod oauth;
 mod oauth_clients;
+mod own_data;
 mod policy_stores;
 mod roles;
 mod routers;

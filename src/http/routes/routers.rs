@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     accounts, api_keys, auth, authorize, client, devices, docs, entities, health, keys, metrics, oauth,
-    oauth_clients, policy_stores, roles, sessions, setup, tenants, users,
+    oauth_clients, own_data, policy_stores, roles, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -22,6 +22,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(policy_stores::router())
         .merge(entities::router())
         .merge(users::router())
+        .merge(own_data::router())
         .merge(accounts::router())
         .merge(sessions::router())
         .merge(client::router())

@@ -2,5 +2,6 @@
 
 mod bodies;
 mod operations;
+mod transfer;
 
 pub(super) use operations::router;

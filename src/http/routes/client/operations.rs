@@ -149,7 +149,7 @@ async fn update_client_settings(
     security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RotateClientKey::NAME)),
-        ("x-problem-codes" = json!(["not_found", "conflict", "unknown_plan", "api_key_generation_failed", "no_active_version"])),
+        ("x-problem-codes" = json!(["step_up_required", "not_found", "conflict", "unknown_plan", "api_key_generation_failed", "no_active_version"])),
     ),
 )]
 async fn rotate_client_key(
@@ -157,6 +157,7 @@ async fn rotate_client_key(
     permit: Permit<RotateClientKey>,
     Json(body): Json<RotateRequest>,
 ) -> Result<Json<RotatedBody>> {
+    app.authn.require_recent_person(&permit.caller)?;
     let tenant = own(&app, permit.tenant()).await?;
     let new = AuthnService::tenant_key("secondary", app.tenants.plan(&tenant.plan)?);
     let made =
@@ -174,7 +175,7 @@ async fn rotate_client_key(
     security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(PromoteClientKey::NAME)),
-        ("x-problem-codes" = json!(["conflict", "no_active_version"])),
+        ("x-problem-codes" = json!(["step_up_required", "conflict", "no_active_version"])),
     ),
 )]
 async fn promote_client_key(
@@ -182,6 +183,7 @@ async fn promote_client_key(
     permit: Permit<PromoteClientKey>,
     Json(body): Json<PromoteRequest>,
 ) -> Result<Json<PromotedBody>> {
+    app.authn.require_recent_person(&permit.caller)?;
     let grace_secs = body.grace_seconds.unwrap_or_default();
     if grace_secs > LONGEST_GRACE_SECS {
         let said = format!("must be at most {LONGEST_GRACE_SECS}");
