@@ -28,9 +28,9 @@ use std::{
 
 use bailiwick::{
     audit::Actor,
-    base::{Clock, NodeId, SeededEntropy, SystemClock},
+    base::{Clock, IfMatch, NodeId, SeededEntropy, SystemClock},
     bus::Bus,
-    entities::{EntityParts, EntityService, IfMatch, LoadForm},
+    entities::{EntityParts, EntityService, LoadForm},
     policy::{
         Bundle, EntityKey, EntityRow, EntityTable, EntityUid, LivePolicies, Node, PolicyService, Revision,
         Snapshot, StoreName,

@@ -22,8 +22,9 @@
 //! | [`sessions`], [`tokens`] | refresh and revocation; access tokens and their keys |
 //! | [`entities`] | what applications push: documents, folders, teams; a hot copy on every node |
 //! | [`users`], [`roles`] | who there is and what they were granted |
+//! | [`profiles`] | what people say of themselves, sealed |
 //! | [`mail`] | what users are written, queued with what it is about |
-//! | [`audit`] | who did what, written in the transaction that does it |
+//! | [`audit`], [`events`] | who did what, and what others do because of it; written in the transaction that does it |
 //! | [`http`] | the API: translation only |
 //! | [`storage`], [`kv`], [`bus`] | devices; they know no table, no key and no meaning |
 //! | [`base`], [`config`], [`telemetry`] | ids, time, secrets; settings; logs |
@@ -62,6 +63,8 @@ pub mod enforce;
 #[cfg(feature = "server")]
 pub mod entities;
 #[cfg(feature = "server")]
+pub mod events;
+#[cfg(feature = "server")]
 pub mod http;
 #[cfg(any(feature = "enforce", feature = "server"))]
 pub mod jws;
@@ -73,6 +76,8 @@ pub mod mail;
 pub mod oauth;
 #[cfg(feature = "server")]
 pub mod policy;
+#[cfg(feature = "server")]
+pub mod profiles;
 #[cfg(feature = "server")]
 pub mod roles;
 #[cfg(feature = "server")]

@@ -12,8 +12,12 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("policies.write", &["publishPolicyVersion", "activatePolicyVersion", "rollbackPolicyVersion"]),
     ("entities.read", &["readEntities"]),
     ("entities.write", &["writeEntities"]),
+    ("sessions", &["openSession"]),
     ("client.read", &["readClient", "readClientSettings"]),
     ("client.keys", &["rotateClientKey", "promoteClientKey"]),
+    ("profiles.read", &["readProfile"]),
+    ("profiles.write", &["updateProfile"]),
+    ("users.lock", &["lockUser", "unlockUser"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];

@@ -155,32 +155,34 @@ impl ApiKeyService {
             audit::record(tx, now, &*parts.entropy, entry).await?;
             Ok(key)
         })?;
-        parts.news.tell(tenant, Subject::Key(id)).await;
+        self.changed(tenant, id).await;
         Ok(changed)
     }
 
-    /// Revokes a key, with its audit record.
+    /// Revokes a key in a transaction of the caller's, with its audit record. The caller ends the sessions that it
+    /// opened, and calls [`ApiKeyService::changed`].
     ///
     /// Errors: `NotFound` (there is none, or it was revoked before), `Storage`, `Entropy`.
-    pub async fn revoke(
+    pub async fn revoke_in(
         &self,
+        tx: &mut Tx,
         tenant: TenantId,
         id: ApiKeyId,
         reason: &str,
         actor: Actor<'_>,
     ) -> Result<(), ApiKeyError> {
-        let parts = &self.parts;
-        write_tx!(parts.db, "api_keys.revoke", |tx| -> Result<(), ApiKeyError> {
-            let now = parts.clock.now();
-            if !store::revoke(tx, tenant, id, reason, now).await? {
-                return Err(ApiKeyError::NotFound);
-            }
-            let subject = id.to_string();
-            let entry = actor.does(tenant, "api_key_revoked", &subject, json!({ "reason": reason }));
-            Ok(audit::record(tx, now, &*parts.entropy, entry).await?)
-        })?;
-        parts.news.tell(tenant, Subject::Key(id)).await;
-        Ok(())
+        let (parts, now) = (&self.parts, self.parts.clock.now());
+        if !store::revoke(tx, tenant, id, reason, now).await? {
+            return Err(ApiKeyError::NotFound);
+        }
+        let subject = id.to_string();
+        let entry = actor.does(tenant, "api_key_revoked", &subject, json!({ "reason": reason }));
+        Ok(audit::record(tx, now, &*parts.entropy, entry).await?)
+    }
+
+    /// Makes a committed change of a key known to this node and then to the others.
+    pub async fn changed(&self, tenant: TenantId, id: ApiKeyId) {
+        self.parts.news.tell(tenant, Subject::Key(id)).await;
     }
 
     /// Makes one of a tenant's own keys in a transaction of the caller's. Its slot must be free.

@@ -13,12 +13,14 @@ use crate::{
     entities::{EntityParts, EntityService},
     kv::Kv,
     policy::{LivePolicies, Node, PolicyService, StoreName},
+    profiles::{ProfileParts, ProfileService},
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::Db,
     telemetry::metrics::Metrics,
     tenants::{Plans, TenantParts, TenantService},
     tokens::{TokenParts, TokenService, TokenSettings},
+    users::UserService,
 };
 
 pub(super) async fn start_tokens(
@@ -113,6 +115,24 @@ pub(super) fn session_service(
         salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
     };
     Ok(SessionService::new(parts, &secrets.master))
+}
+
+pub(super) fn profile_service(
+    master: &MasterKey,
+    db: &Db,
+    users: &UserService,
+    metrics: &Arc<Metrics>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> ProfileService {
+    let parts = ProfileParts {
+        db: db.clone(),
+        users: users.clone(),
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    ProfileService::new(parts, master)
 }
 
 pub(super) fn tenant_service(

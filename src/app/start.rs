@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use super::{
     devices::{open_bus, open_database, open_kv},
     services::{
-        api_key_service, client_service, entity_service, policy_service, session_service, start_policies,
-        start_tokens, tenant_service,
+        api_key_service, client_service, entity_service, policy_service, profile_service, session_service,
+        start_policies, start_tokens, tenant_service,
     },
 };
 use crate::{
@@ -27,10 +27,12 @@ use crate::{
     clients::ClientService,
     config::{Config, RootSecrets},
     entities::EntityService,
+    events::EventService,
     kv::Kv,
     mail::{MailService, Pages, Smtp},
     oauth::{OAuthParts, OAuthService},
     policy::{FolderWatch, PolicyService, StoreName},
+    profiles::ProfileService,
     roles::RoleService,
     sessions::SessionService,
     storage::Db,
@@ -80,6 +82,8 @@ pub struct App {
     pub authorize: Arc<AuthorizeService>,
     /// Users.
     pub users: UserService,
+    /// What users say of themselves.
+    pub profiles: Arc<ProfileService>,
     /// Roles and bindings.
     pub roles: RoleService,
     /// Tenants.
@@ -98,6 +102,8 @@ pub struct App {
     pub mail: Arc<MailService>,
     /// Sign-up, sign-in, callers.
     pub authn: Arc<AuthnService>,
+    /// What is done because of what happened.
+    pub events: Arc<EventService>,
     /// The one-time token for the first administrator, where this start made one.
     pub setup_token: Option<PlainToken>,
     draining: AtomicBool,
@@ -147,6 +153,8 @@ impl App {
         let news = || identity_news.clone();
         let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
         let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
+        let profiles = profile_service(&secrets.master, &db, &users, &metrics, &clock, &entropy);
+        let profiles = Arc::new(profiles);
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
@@ -204,6 +212,7 @@ impl App {
             authorize: authorize.clone(),
             clock: clock.clone(),
         });
+        let events = Arc::new(EventService::new(db.clone(), clock.clone(), vec![profiles.clone()]));
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
         Ok(Self {
@@ -219,6 +228,7 @@ impl App {
             entities,
             authorize,
             users,
+            profiles,
             roles,
             tenants,
             api_keys,
@@ -228,6 +238,7 @@ impl App {
             sessions,
             mail,
             authn,
+            events,
             setup_token,
             draining,
         })
@@ -260,6 +271,7 @@ impl App {
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }
+        worker.spawn("events", self.events.clone().run(worker.shutdown_token()));
         worker.spawn("signing keys", self.tokens.clone().run(worker.shutdown_token()));
         if self.config.policy.watch && self.config.policy.dir.is_dir() {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);

@@ -2,6 +2,7 @@
 
 use crate::{
     base::EntropyError,
+    events::EventError,
     storage::{Retryable, StorageError},
 };
 
@@ -14,6 +15,15 @@ pub enum AuditError {
     /// There is no randomness for the record's id.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+}
+
+impl From<EventError> for AuditError {
+    fn from(error: EventError) -> Self {
+        match error {
+            EventError::Storage(error) => Self::Storage(error),
+            EventError::Entropy(error) => Self::Entropy(error),
+        }
+    }
 }
 
 impl Retryable for AuditError {

@@ -1,6 +1,7 @@
 //! The audit log: who did what to what, written in the transaction that does it.
 //!
-//! A leaf: it knows no other domain. A caller names the action with a fixed word (`role_granted`,
+//! A leaf: of other domains it knows [`events`](crate::events), for whoever records an action that is an event has
+//! told it by that. A caller names the action with a fixed word (`role_granted`,
 //! `refresh_reused`) and puts what else matters into `detail`.
 //!
 //! INVARIANT: a change and its record commit together or not at all, so the log has neither gaps nor

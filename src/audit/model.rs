@@ -38,7 +38,8 @@ pub struct Entry<'a> {
     pub tenant: TenantId,
     /// Who acts; see [`Actor::name`].
     pub actor: &'a str,
-    /// A fixed word such as `role_granted`.
+    /// A fixed word such as `role_granted`, of [`CATALOG`](crate::events::CATALOG) or
+    /// [`UNTOLD`](crate::events::UNTOLD).
     pub action: &'a str,
     /// The id or name of what is acted upon.
     pub subject: &'a str,

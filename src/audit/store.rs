@@ -3,10 +3,11 @@
 use super::{AuditError, Entry, Record};
 use crate::{
     base::{AuditId, Entropy, Limit, Millis, TenantId},
+    events::{self, Happening, Kind, UNTOLD},
     storage::{Run, StorageError, Tx},
 };
 
-/// Records `entry` in the transaction that does what it says.
+/// Records `entry` in the transaction that does what it says, and the event that it is, if it is one.
 ///
 /// Errors: [`AuditError`]; let it undo the transaction.
 pub async fn record(
@@ -15,6 +16,8 @@ pub async fn record(
     entropy: &dyn Entropy,
     entry: Entry<'_>,
 ) -> Result<(), AuditError> {
+    let known = Kind::of(entry.action);
+    debug_assert!(known.is_some() || UNTOLD.contains(&entry.action), "`{}` is in no list", entry.action);
     let id = AuditId::new(now, entropy)?;
     tx.sql(
         "INSERT INTO audit_log (id, tenant_id, at_ms, actor, action, subject, detail, request_id)
@@ -30,6 +33,10 @@ pub async fn record(
     .bind(entry.request_id)
     .run()
     .await?;
+    if let Some(kind) = known {
+        let Entry { tenant, actor, subject, ref detail, request_id, .. } = entry;
+        events::put(tx, now, entropy, kind, Happening { tenant, actor, subject, detail, request_id }).await?;
+    }
     Ok(())
 }
 

@@ -55,8 +55,9 @@ impl AuthnService {
             for subject in [Subject::User(id), Subject::SecondFactor(id)] {
                 store::clear_failures(tx, tenant, &subject.to_string()).await?;
             }
-            let norm = user.email.parse::<Email>().map(|email| email.norm().to_owned()).unwrap_or_default();
-            parts.mail.forget_user_in(tx, tenant, id, &[&user.email, &norm]).await?;
+            let address = user.email.unwrap_or_default();
+            let norm = address.parse::<Email>().map(|email| email.norm().to_owned()).unwrap_or_default();
+            parts.mail.forget_user_in(tx, tenant, id, &[&address, &norm]).await?;
             parts.users.delete_in(tx, tenant, id).await?;
             // INVARIANT: counted after the removal, in the transaction that a conflict undoes (threat T50).
             if had_administrator && !parts.roles.has_super_admin(tx, tenant).await? {

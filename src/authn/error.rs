@@ -80,6 +80,9 @@ pub enum AuthnError {
     /// The link is not one of ours, was used, is too old, or its user changed since.
     #[error("the link is not valid any more")]
     LinkInvalid,
+    /// The user has no address that a link could be about.
+    #[error("the user has no e-mail address")]
+    NoAddress,
     /// The caller proved too long ago who they are.
     #[error("prove again who you are")]
     StepUpRequired {

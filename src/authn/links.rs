@@ -80,7 +80,8 @@ pub(super) struct StoredLink {
 impl StoredLink {
     /// Whether it is still about this user as they are now, and for one of `purposes`.
     pub(super) fn fits(&self, user: &User, purposes: &[Purpose]) -> bool {
-        let same_address = self.purpose == Purpose::ChangeEmail || self.address == user.email;
+        let same_address =
+            self.purpose == Purpose::ChangeEmail || user.email.as_deref() == Some(&*self.address);
         purposes.contains(&self.purpose) && self.epoch == user.token_epoch && same_address
     }
 }

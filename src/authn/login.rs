@@ -134,12 +134,7 @@ impl AuthnService {
         request_id: Option<&str>,
     ) -> Result<Opened, AuthnError> {
         let user = &known.user;
-        match user.status {
-            UserStatus::Active => {}
-            UserStatus::Locked => return Err(AuthnError::AccountLocked),
-            UserStatus::Disabled => return Err(AuthnError::AccountDisabled),
-            UserStatus::Pending => return Err(AuthnError::EmailUnverified),
-        }
+        check_status(user)?;
         let new = NewSession { device: subject.device(), ..self.session_for(user) };
         let name = user.id.to_string();
         let actor = Actor { name: &name, request_id };
@@ -169,6 +164,16 @@ impl AuthnService {
         if let Err(error) = done {
             tracing::warn!(error = &error as &dyn std::error::Error, "a password was not hashed again");
         }
+    }
+}
+
+/// Whether a user may sign in, as far as their status says.
+pub(super) fn check_status(user: &User) -> Result<(), AuthnError> {
+    match user.status {
+        UserStatus::Active => Ok(()),
+        UserStatus::Locked => Err(AuthnError::AccountLocked),
+        UserStatus::Disabled => Err(AuthnError::AccountDisabled),
+        UserStatus::Pending => Err(AuthnError::EmailUnverified),
     }
 }
 

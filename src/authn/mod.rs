@@ -11,6 +11,7 @@
 //! | second factor | none | the session that a right password alone did not open |
 //! | verify an address, reset a password | none; one hash | by a link that works once |
 //! | leave | none | an account that is closed, or erased |
+//! | open a session for a user of a tenant's own | none | a session for the pages of one origin |
 //! | set up | one hash | the first administrator |
 //!
 //! - INVARIANT: a failed login is [`AuthnError::InvalidCredentials`] after exactly one hash, whether the
@@ -44,6 +45,7 @@ mod post;
 mod recent;
 mod recovery;
 mod rules;
+mod sdk;
 mod service;
 mod setup;
 mod store;
@@ -59,5 +61,6 @@ pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedI
 pub use onboarding::{NewClient, RegisteredClient};
 pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
+pub use sdk::{NewSdkSession, SdkSession, UserData};
 pub use service::{AuthnParts, AuthnService};
 pub use throttle::Reached;

@@ -1,9 +1,6 @@
 //! What is asked and answered.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, atomic::AtomicI64},
-};
+use std::sync::{Arc, atomic::AtomicI64};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,7 +9,8 @@ use crate::{
     base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
     clients::ServiceCaller,
     sessions::{ClientInfo, LiveSession},
-    tokens::{AccessClaims, AccessToken},
+    tenants::Tenant,
+    tokens::{AccessClaims, AccessToken, CLIENT},
     users::{DisplayName, Email, User, Username},
 };
 
@@ -92,6 +90,15 @@ pub struct UserCaller {
 }
 
 impl UserCaller {
+    /// Whether the tenant's own server opened the session, and handed the token on to a page or an app.
+    #[must_use]
+    pub fn is_vouched_for(&self) -> bool {
+        let claims = &self.claims;
+        claims.act.is_none()
+            && claims.client_id != CLIENT
+            && claims.client_id == Tenant::client_id_of(claims.tid)
+    }
+
     /// The caller that live `claims` name.
     #[must_use]
     pub fn of(claims: AccessClaims) -> Self {
@@ -121,7 +128,7 @@ pub struct Registration {
     /// The password to be.
     pub password: SecretString,
     /// Where it comes from.
-    pub ip: Option<IpAddr>,
+    pub client: ClientInfo,
 }
 
 /// What a sign-up came to.
@@ -129,6 +136,8 @@ pub struct Registration {
 pub enum Registered {
     /// The user was made, and may be named.
     Created(Box<User>),
+    /// The user was made, and is signed in.
+    SignedIn(Box<SignedIn>),
     /// It may have been, or the address was known: the answer does not say (R12).
     Accepted,
 }

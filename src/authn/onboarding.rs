@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What a tenant's own keys are for.
-const SCOPES: [&str; 3] = ["decisions", "client.read", "client.keys"];
+const SCOPES: [&str; 4] = ["decisions", "sessions", "client.read", "client.keys"];
 
 /// A company that registers.
 #[derive(Debug, Clone)]

@@ -64,7 +64,11 @@ impl AuthnService {
         else {
             return Ok(None);
         };
-        let to = user.email.clone();
+        if let (Kind::ChangeEmail, Some(new)) = (notice.kind, &notice.address) {
+            let link = self.link_for(&user, Purpose::ChangeEmail, new).await?;
+            return Ok(Some(Letter::change_email(new.clone(), &link)));
+        }
+        let Some(to) = user.email.clone() else { return Ok(None) };
         Ok(match notice.kind {
             Kind::VerifyEmail if user.email_verified => None,
             Kind::VerifyEmail => {
@@ -75,18 +79,11 @@ impl AuthnService {
                 let link = self.link_for(&user, Purpose::ResetPassword, &to).await?;
                 Some(Letter::reset_password(to, &link))
             }
-            Kind::ChangeEmail => match &notice.address {
-                Some(new) => {
-                    let link = self.link_for(&user, Purpose::ChangeEmail, new).await?;
-                    Some(Letter::change_email(new.clone(), &link))
-                }
-                None => None,
-            },
             Kind::AlreadyRegistered => Some(Letter::already_registered(to)),
             Kind::SecondFactorChanged => Some(Letter::second_factor_changed(to)),
             Kind::PasswordChanged => Some(Letter::password_changed(to)),
             Kind::NewDevice => Some(Letter::new_device(to)),
-            Kind::EmailChanged => None,
+            Kind::EmailChanged | Kind::ChangeEmail => None,
         })
     }
 

@@ -90,7 +90,7 @@ impl AuthnService {
                     done => done?,
                 }
                 store::drop_links(tx, user.tenant_id, user.id).await?;
-                let (kind, old) = (Kind::EmailChanged, Some(&*user.email));
+                let (kind, old) = (Kind::EmailChanged, user.email.as_deref());
                 parts.mail.queue_in(tx, user.tenant_id, kind, Some(user.id), old).await?;
                 "email_changed"
             } else {

@@ -19,7 +19,7 @@ use crate::{
     kv::Kv,
     mail::{Kind, MailError, MailService, Pages},
     roles::{RoleError, RoleService},
-    sessions::{ClientInfo, Grant, LiveSession, NewSession, SessionService},
+    sessions::{ClientInfo, Grant, LiveSession, NewSession, OpenedBy, SessionService},
     storage::Db,
     telemetry::metrics::Metrics,
     tenants::{TenantService, TenantStatus},
@@ -85,6 +85,7 @@ pub struct AuthnService {
     pub(super) anomaly: Anomaly,
     pub(super) device_key: MacKey,
     pub(super) mfa_key: SealingKey,
+    pub(super) external_key: SealingKey,
 }
 
 impl AuthnService {
@@ -94,8 +95,9 @@ impl AuthnService {
         let throttle = Throttle::new(parts.kv.clone(), parts.limits.clone(), master.mac_key("limits"));
         let anomaly = Anomaly::new(&parts.limits);
         let device_key = master.mac_key("known-device");
-        let mfa_key = master.sealing_key("second-factor");
-        Self { parts, callers: Callers::new(), throttle, anomaly, device_key, mfa_key }
+        let (mfa_key, external_key) =
+            (master.sealing_key("second-factor"), master.sealing_key("external-users"));
+        Self { parts, callers: Callers::new(), throttle, anomaly, device_key, mfa_key, external_key }
     }
 
     /// Signs a stranger up. Costs one hash whether the address is known or not, and says which only where
@@ -118,7 +120,7 @@ impl AuthnService {
         if !is_open {
             return Err(AuthnError::RegistrationClosed);
         }
-        if let Some(network) = registration.ip.map(network_of) {
+        if let Some(network) = registration.client.ip.map(network_of) {
             self.throttle
                 .admit(Limit::RegisterAddress, &[&network], parts.clock.now(), &parts.metrics)
                 .await?;
@@ -138,16 +140,28 @@ impl AuthnService {
             phc: Some(parts.passwords.hash(&registration.password).await?),
         };
         let actor = Actor { name: "anonymous", request_id };
-        let made = write_tx!(parts.db, "authn.register", |tx| -> Result<User, AuthnError> {
+        let made = write_tx!(parts.db, "authn.register", |tx| -> Result<(User, Option<Grant>), AuthnError> {
             let user = parts.users.create_in(tx, tenant, &new, actor).await?;
             parts.mail.queue_in(tx, tenant, Kind::VerifyEmail, Some(user.id), None).await?;
             match parts.roles.grant_in(tx, tenant, user.id, FIRST_ROLE, actor).await {
-                Ok(_) | Err(RoleError::NotFound) => Ok(user), // a tenant may do without the role
-                Err(error) => Err(error.into()),
+                Ok(_) | Err(RoleError::NotFound) => {} // a tenant may do without the role
+                Err(error) => return Err(error.into()),
             }
+            if !parts.registration.auto_login {
+                return Ok((user, None));
+            }
+            let (session, name) = (self.session_for(&user), user.id.to_string());
+            let actor = Actor { name: &name, request_id };
+            let grant = parts.sessions.open_in(tx, &session, &registration.client, actor).await?;
+            Ok((user, Some(grant)))
         });
         match &made {
-            Ok(user) => parts.users.changed(tenant, user.id).await,
+            Ok((user, grant)) => {
+                parts.users.changed(tenant, user.id).await;
+                if let Some(grant) = grant {
+                    parts.sessions.warm(&grant.session).await;
+                }
+            }
             Err(AuthnError::EmailTaken) => {
                 let norm = Some(registration.email.norm());
                 write_tx!(parts.db, "authn.already_registered", |tx| -> Result<(), MailError> {
@@ -157,7 +171,10 @@ impl AuthnService {
             Err(_) => {}
         }
         match made {
-            Ok(user) if parts.registration.reveal_duplicates => Ok(Registered::Created(Box::new(user))),
+            Ok((user, Some(grant))) => Ok(Registered::SignedIn(Box::new(self.signed_in(user, grant).await?))),
+            Ok((user, None)) if parts.registration.reveal_duplicates => {
+                Ok(Registered::Created(Box::new(user)))
+            }
             Err(AuthnError::EmailTaken | AuthnError::UsernameTaken)
                 if !parts.registration.reveal_duplicates =>
             {
@@ -200,6 +217,7 @@ impl AuthnService {
             amr: vec![BY_PASSWORD.to_owned()],
             auth_time: self.parts.clock.now(),
             device: None,
+            by: OpenedBy::User,
         }
     }
 
@@ -218,6 +236,7 @@ impl AuthnService {
         now: Millis,
     ) -> Result<AccessToken, AuthnError> {
         let subject = AccessSubject {
+            client_id: session.client_id(),
             tenant_id: session.tenant_id,
             user_id: session.user_id,
             session_id: session.id,
@@ -228,6 +247,7 @@ impl AuthnService {
             amr: session.amr.clone(),
             roles,
             scope: String::new(),
+            origin: session.by.origin().map(ToOwned::to_owned),
         };
         Ok(self.parts.tokens.issue(subject, now)?)
     }

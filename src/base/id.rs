@@ -165,6 +165,10 @@ id_type! {
     AuditId, "aud"
 }
 id_type! {
+    /// One event: something that happened, told to whoever acts on it.
+    EventId, "evt"
+}
+id_type! {
     /// A client of OAuth 2.0: a program of a tenant's.
     ClientId, "cli"
 }

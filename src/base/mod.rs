@@ -8,8 +8,10 @@ mod base62;
 mod clock;
 mod id;
 mod mac;
+mod merge_patch;
 mod network;
 mod page;
+mod precondition;
 mod random;
 mod seal;
 mod secret;
@@ -17,12 +19,14 @@ mod secret;
 pub use base62::{from_base62, to_base62};
 pub use clock::{Clock, ManualClock, Millis, SystemClock};
 pub use id::{
-    ApiKeyId, AuditId, ClientId, DecisionId, DeviceId, IdError, MailId, NodeId, RequestId, RoleBindingId,
-    SessionId, TenantId, UserId,
+    ApiKeyId, AuditId, ClientId, DecisionId, DeviceId, EventId, IdError, MailId, NodeId, RequestId,
+    RoleBindingId, SessionId, TenantId, UserId,
 };
 pub use mac::MacKey;
+pub use merge_patch::merge_patch;
 pub use network::{lets_in, parse_network};
 pub use page::{Cursor, CursorError, Limit, Page};
+pub use precondition::IfMatch;
 pub use random::{Entropy, EntropyError, OsEntropy, SeededEntropy};
 pub use seal::{SealError, SealingKey};
 pub use secret::{Digest32, MasterKey, PlainToken, constant_time_eq};

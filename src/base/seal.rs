@@ -6,7 +6,7 @@ use chacha20poly1305::{
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Entropy, EntropyError};
+use super::{Digest32, Entropy, EntropyError};
 
 const NONCE_BYTES: usize = 24;
 
@@ -57,11 +57,28 @@ impl SealingKey {
         with(&self.key).or_else(|| self.previous.as_ref().and_then(with)).ok_or(SealError)
     }
 
+    /// A name of this key that tells nothing of it: 16 hexadecimal digits, stored beside what it sealed.
+    #[must_use]
+    pub fn id(&self) -> String {
+        id_of(&self.key)
+    }
+
+    /// Whether what the key of this name sealed can be opened: it is this one, or the one before it.
+    #[must_use]
+    pub fn knows(&self, id: &str) -> bool {
+        id == self.id() || self.previous.as_ref().is_some_and(|key| id == id_of(key))
+    }
+
     /// Whether a value opens with this key, without the help of the key before it.
     #[must_use]
     pub fn has_sealed(&self, place: &str, sealed: &[u8]) -> bool {
         Self::new(self.key).open(place, sealed).map(Zeroizing::new).is_ok()
     }
+}
+
+fn id_of(key: &[u8; 32]) -> String {
+    let named = Zeroizing::new([&b"sealing-key-id/"[..], key].concat());
+    format!("{:.16}", Digest32::of(&*named).to_string())
 }
 
 fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
@@ -78,6 +95,14 @@ impl std::fmt::Debug for SealingKey {
 mod tests {
     use super::*;
     use crate::base::SeededEntropy;
+
+    #[test]
+    fn a_key_is_known_by_its_name() {
+        let (old, new) = (SealingKey::new([8; 32]), SealingKey::new([9; 32]).or_previous(Some([8; 32])));
+        assert_eq!((new.id().len(), new.id()), (16, SealingKey::new([9; 32]).id()));
+        assert!(new.knows(&new.id()) && new.knows(&old.id()) && !old.knows(&new.id()));
+        assert!(!new.knows(""));
+    }
 
     #[test]
     fn opens_only_in_its_place() {

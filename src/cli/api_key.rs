@@ -76,7 +76,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
             Command::List(of) => of.list(&app).await?,
             Command::Revoke(revoke) => {
                 let by = Actor::named("cli");
-                app.api_keys.revoke(revoke.of.tenant(), revoke.id, "revoked", by).await?;
+                app.authn.revoke_api_key(revoke.of.tenant(), revoke.id, "revoked", by).await?;
             }
         }
         app.db.close().await;

@@ -14,7 +14,7 @@ pub(super) enum Command {
     List,
     /// Publish the next key; it signs ten minutes later, and nobody notices
     Rotate,
-    /// Seal the private keys with the present master key, where the previous one still does
+    /// Seal private keys and profiles with the present master key, where the previous one still does
     Rewrap,
     /// Drop a key that may have leaked, with every token that it signed
     Revoke(Revoke),
@@ -46,8 +46,11 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
                 format!("{}  signs from {at}\n", key.kid)
             }
             Command::Rewrap => {
-                let done = app.tokens.rewrap(actor).await?;
-                format!("{} sealed anew, {} already were\n", done.resealed, done.kept)
+                let keys = app.tokens.rewrap(actor).await?;
+                let profiles = app.profiles.reseal().await?;
+                let line =
+                    |what, resealed, kept| format!("{what}: {resealed} sealed anew, {kept} already were\n");
+                line("keys", keys.resealed, keys.kept) + &line("profiles", profiles.resealed, profiles.kept)
             }
             Command::Revoke(Revoke { kid }) => {
                 app.tokens.revoke(kid, actor).await?;

@@ -112,7 +112,7 @@ async fn show(app: &App, user: &User) -> anyhow::Result<()> {
     let none = || "-".to_owned();
     for (what, is) in [
         ("id", user.id.to_string()),
-        ("email", user.email.clone()),
+        ("email", user.email.clone().unwrap_or_else(none)),
         ("email_verified", user.email_verified.to_string()),
         ("username", user.username.clone().unwrap_or_else(none)),
         ("name", user.name.clone().unwrap_or_else(none)),
@@ -133,7 +133,7 @@ async fn list(app: &App, search: Option<&str>) -> anyhow::Result<()> {
     loop {
         let page = app.users.search(TENANT, search, after.as_ref(), limit).await?;
         for User { id, status, email, username, .. } in &page.data {
-            let name = username.as_deref().unwrap_or("-");
+            let (email, name) = (email.as_deref().unwrap_or("-"), username.as_deref().unwrap_or("-"));
             output::data(&format!("{id}\t{}\t{email}\t{name}\n", status.as_str()))?;
         }
         after = page.next;

@@ -20,6 +20,8 @@ section! {
         public_url: Option<String> = None,
         /// Networks whose `X-Forwarded-For` and `X-Request-Id` are believed. Default: nobody.
         trusted_proxies: Vec<IpNet> = Vec::new(),
+        /// Whether the paths of older clients, such as `/signup` and `/auth/post-refresh`, are served too.
+        compat_routes: bool = false,
         /// Origins that browsers may call from. Default: none, so no CORS headers at all.
         cors_origins: Vec<String> = Vec::new(),
         /// Largest request body, bytes.

@@ -96,6 +96,8 @@ section! {
         reveal_duplicates: bool = false,
         /// Whether a new account waits until its address is proven, by the link that is mailed to it.
         verify_email: bool = false,
+        /// Whether who signs up is signed in at once: sign-up answers tokens. Only with `reveal_duplicates`.
+        auto_login: bool = false,
     }
 }
 
@@ -238,6 +240,21 @@ impl ApiKeysConfig {
 }
 
 impl RegistrationConfig {
+    pub(super) fn check(&self, found: &mut Problems) {
+        if self.auto_login && !self.reveal_duplicates {
+            found.add(
+                "registration.auto_login",
+                "needs `registration.reveal_duplicates`: tokens for new addresses alone tell which are known",
+            );
+        }
+        if self.auto_login && self.verify_email {
+            found.add(
+                "registration.auto_login",
+                "cannot be with `registration.verify_email`: such an account waits for its address",
+            );
+        }
+    }
+
     pub(super) fn weaknesses(&self, found: &mut Problems) {
         if self.reveal_duplicates {
             found.add("registration.reveal_duplicates", "strangers can learn who has an account");

@@ -92,6 +92,7 @@ impl Config {
         self.tokens.check(&mut found);
         self.sessions.check(&mut found);
         self.passwords.check(&mut found);
+        self.registration.check(&mut found);
         self.tenants.check(&mut found);
         self.api_keys.check(&mut found);
         self.limits.check(&mut found);

@@ -51,9 +51,22 @@ pub struct Claims {
     /// Names of roles; absent when there are over 20. A hint: a decision asks the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+    /// The one web origin whose pages may use the token, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl Claims {
+    /// Whether a page of this origin may use the token: the text of the `Origin` header, if the request has one. A
+    /// program that sends none is not a page.
+    #[must_use]
+    pub fn is_for_origin(&self, origin: Option<&str>) -> bool {
+        match (&self.origin, origin) {
+            (Some(bound), Some(origin)) => bound == origin,
+            _ => true,
+        }
+    }
+
     /// Whether `word` is one of the words of `scope`.
     #[must_use]
     pub fn has_scope(&self, word: &str) -> bool {

@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{
+    HeaderMap, Request, Response,
+    header::{AUTHORIZATION, ORIGIN},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -64,7 +67,7 @@ impl<S> Layer<S> for EnforceLayer {
 
 /// A service whose requests bring a good access token. The inner one finds [`Claims`](super::Claims) and
 /// [`Bearer`] among the extensions of its request; others are answered here with a problem document: 401 for
-/// the token's fault, 503 when the keys cannot be had.
+/// the token's fault, 403 for a page of another origin than the token's, 503 when the keys cannot be had.
 #[derive(Debug, Clone)]
 pub struct Enforce<S> {
     inner: S,
@@ -109,6 +112,10 @@ async fn admit<B>(verifier: &Verifier, request: &mut Request<B>) -> Result<(), P
         VerifyError::Refused(Refusal::Invalid(_) | Refusal::UnknownKey) => Problem::TOKEN_INVALID,
         VerifyError::KeysUnavailable(_) => Problem::KEYS_UNAVAILABLE,
     })?;
+    let origin = request.headers().get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    if !claims.is_for_origin(origin) {
+        return Err(Problem::ORIGIN_NOT_ALLOWED);
+    }
     request.extensions_mut().insert(claims);
     request.extensions_mut().insert(bearer);
     Ok(())

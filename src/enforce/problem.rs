@@ -41,6 +41,12 @@ impl Problem {
         title: "A token of another kind is needed here",
         challenge: INVALID,
     };
+    pub(super) const ORIGIN_NOT_ALLOWED: Self = Self {
+        status: StatusCode::FORBIDDEN,
+        code: "origin_not_allowed",
+        title: "The token is not for pages of this origin",
+        challenge: None,
+    };
     pub(super) const KEYS_UNAVAILABLE: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "keys_unavailable",

@@ -32,6 +32,6 @@ mod writes;
 
 pub use error::{EntityError, LoadPlace};
 pub use load::{Load, LoadForm};
-pub use model::{BatchItem, EntityFilter, IfMatch, Written};
+pub use model::{BatchItem, EntityFilter, Written};
 pub use service::{EntityParts, EntityService};
 pub use writes::MAX_BATCH;

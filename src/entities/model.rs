@@ -4,30 +4,6 @@ use serde_json::value::RawValue;
 
 use crate::policy::{EntityKey, EntityRow, Revision};
 
-/// What a caller expects of an entity (RFC 9110 §13.1.1).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum IfMatch {
-    /// Nothing.
-    #[default]
-    Anything,
-    /// That it is there.
-    Exists,
-    /// That one of these writes made it what it is.
-    OneOf(Vec<Revision>),
-}
-
-impl IfMatch {
-    /// Whether an entity that was written last by `revision`, or is not there, is as expected.
-    #[must_use]
-    pub fn holds(&self, revision: Option<Revision>) -> bool {
-        match self {
-            Self::Anything => true,
-            Self::Exists => revision.is_some(),
-            Self::OneOf(expected) => revision.is_some_and(|it| expected.contains(&it)),
-        }
-    }
-}
-
 /// What a write came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    BatchItem, EntityError, EntityService, IfMatch, LoadPlace, Written,
+    BatchItem, EntityError, EntityService, LoadPlace, Written,
     commit::{Outcome, Plan},
     patch,
 };
 use crate::{
     audit::Actor,
+    base::IfMatch,
     policy::{Change, CheckedEntity, EntityKey, EntityRow, EntityTable, Snapshot, StoreName},
 };
 
@@ -157,7 +158,7 @@ fn placed(error: EntityError, checked: &[Checked]) -> EntityError {
 
 fn expect(table: &EntityTable, key: &EntityKey, expected: &IfMatch) -> Result<()> {
     let revision = table.row(key).map(|row| row.revision);
-    if expected.holds(revision) { Ok(()) } else { Err(EntityError::Changed { revision }) }
+    if expected.holds(revision.map(|it| it.0)) { Ok(()) } else { Err(EntityError::Changed { revision }) }
 }
 
 /// A write of one entity.

@@ -21,6 +21,8 @@ pub enum ResourceOf {
     PolicyStore,
     /// The API key that the path names.
     ApiKey,
+    /// The user that the path names; the caller's tenant where it has no such user.
+    User,
     /// The installation: its own tenant, whichever the caller's is.
     Installation,
 }
@@ -134,6 +136,8 @@ actions! {
     RevokeApiKey "revokeApiKey" ApiKey;
     /// Using an API key from where it is used.
     UseApiKey "useApiKey" Tenant;
+    /// Opening a session for a user of one's own application.
+    OpenSession "openSession" Tenant;
     /// Asking for a decision about oneself.
     Authorize "authorize" PolicyStore;
     /// Asking for a decision about someone else.
@@ -154,6 +158,10 @@ actions! {
     ReadEntities "readEntities" PolicyStore;
     /// Pushing entities into a store, and removing them.
     WriteEntities "writeEntities" PolicyStore;
+    /// Reading a profile.
+    ReadProfile "readProfile" User;
+    /// Changing a profile.
+    UpdateProfile "updateProfile" User;
     /// Listing users.
     ListUsers "listUsers" Tenant;
     /// Reading about a user.
@@ -168,7 +176,9 @@ actions! {
     LockUser "lockUser" Tenant;
     /// Lifting a lock.
     UnlockUser "unlockUser" Tenant;
-    /// Ending every session of a user.
+    /// Listing the sessions of a user.
+    ListUserSessions "listUserSessions" Tenant;
+    /// Ending sessions of a user.
     RevokeUserSessions "revokeUserSessions" Tenant;
     /// Making a link for a user.
     MakeUserLink "makeUserLink" Tenant;

@@ -69,6 +69,7 @@ codes! {
     InsufficientPermissions  403 "insufficient_permissions"  "The caller may not do this";
     PolicyViolation          403 "policy_violation"          "A policy forbids this";
     IpNotAllowed             403 "ip_not_allowed"            "This is not allowed from this address";
+    OriginNotAllowed         403 "origin_not_allowed"        "The token is not for pages of this origin";
     CrossSite                403 "cross_site"                "A page of another site may not send this";
     RegistrationClosed       403 "registration_closed"       "Sign-up is closed";
     NotFound                 404 "not_found"                 "There is no such thing";

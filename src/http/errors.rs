@@ -11,6 +11,7 @@ use crate::{
     entities::{EntityError, LoadPlace},
     oauth::OAuthError,
     policy::{PolicyServiceError, QueryProblem, QueryProblemKind, TableError},
+    profiles::ProfileError,
     roles::RoleError,
     sessions::SessionError,
     storage::{Fault, StorageError},
@@ -94,6 +95,7 @@ impl From<SessionError> for Problem {
             SessionError::RefreshReused => Self::new(Code::RefreshReused),
             SessionError::FingerprintMismatch => Self::new(Code::FingerprintMismatch),
             SessionError::StepUpRequired => Self::new(Code::StepUpRequired),
+            SessionError::OtherOrigin => Self::new(Code::OriginNotAllowed),
             SessionError::Revoked => Self::new(Code::TokenRevoked),
             SessionError::Expired => Self::new(Code::SessionExpired),
             SessionError::Outdated => Self::new(Code::InvalidCredentials),
@@ -127,7 +129,7 @@ impl From<AuthnError> for Problem {
                 .extension("mfa_token", token.expose())
                 .extension("methods", vec!["totp", "recovery_code"]),
             AuthnError::MfaInvalid => Self::new(Code::MfaInvalid),
-            AuthnError::MfaEnrolled | AuthnError::MfaMissing => {
+            AuthnError::MfaEnrolled | AuthnError::MfaMissing | AuthnError::NoAddress => {
                 Self::new(Code::Conflict).detail(error.to_string())
             }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
@@ -203,6 +205,23 @@ impl From<UserError> for Problem {
             UserError::NotFound => Self::new(Code::NotFound),
             UserError::Storage(error) => error.into(),
             UserError::Entropy(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProfileError> for Problem {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::NotFound => Self::new(Code::NotFound),
+            ProfileError::Changed { revision } => {
+                Self::new(Code::PreconditionFailed).extension("revision", revision)
+            }
+            ProfileError::Invalid(wrong) => wrong
+                .into_iter()
+                .fold(Self::new(Code::ValidationFailed), |problem, it| problem.at(it.pointer, it.why)),
+            ProfileError::Unreadable { .. } => Self::new(Code::InternalError).cause(error),
+            ProfileError::Storage(error) => error.into(),
+            ProfileError::Entropy(error) => error.into(),
         }
     }
 }

@@ -21,6 +21,6 @@ mod state;
 mod timed;
 
 pub use problem::{FieldError, Problem, ProblemBody};
-pub use routes::{Routers, routers};
+pub use routes::{ALIASES, POST_REFRESH, Routers, routers};
 pub use serve::{ServerLimits, serve};
 pub use state::AppState;

@@ -22,7 +22,7 @@ pub const ACTION: &str = "x-bailiwick-action";
 /// Codes that any operation may answer.
 const EVERYWHERE: [Code; 3] = [Code::InternalError, Code::StoreUnavailable, Code::RequestDeadline];
 /// Codes of every operation that needs a token.
-const AUTHENTICATED: [Code; 14] = [
+const AUTHENTICATED: [Code; 15] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
@@ -33,6 +33,7 @@ const AUTHENTICATED: [Code; 14] = [
     Code::ApiKeyRevoked,
     Code::ApiKeyExpired,
     Code::IpNotAllowed,
+    Code::OriginNotAllowed,
     Code::InsufficientPermissions,
     Code::PolicyViolation,
     Code::TooManyAttempts,
@@ -66,8 +67,10 @@ const WITH_FORM: [Code; 4] =
         (name = "policy-stores", description = "Versions of policies: publish, activate, roll back"),
         (name = "entities", description = "What applications push for decisions: documents, folders, teams"),
         (name = "users", description = "The caller's own account"),
+        (name = "profiles", description = "What people say of themselves, and what applications keep about them"),
         (name = "devices", description = "What the caller signs in from"),
         (name = "sessions", description = "The caller's own sessions"),
+        (name = "sdk", description = "Sessions that a tenant's own server opens for its users"),
         (name = "client", description = "The caller's own tenant: registration, settings, its primary and secondary key"),
         (name = "tenants", description = "All tenants of the installation"),
         (name = "api-keys", description = "Keys by which programs call this API"),

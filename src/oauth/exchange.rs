@@ -5,7 +5,7 @@ use crate::{
     authn::AuthnError,
     clients::{Client, Grant},
     policy::ServerContext,
-    tokens::{AccessClaims, CLIENT, Exchange, MAX_ACTORS, Presented, TokenError},
+    tokens::{AccessClaims, Exchange, MAX_ACTORS, Presented, TokenError},
 };
 
 impl OAuthService {
@@ -79,7 +79,7 @@ impl OAuthService {
     /// revoked and its client is still there.
     pub(super) async fn check_user_token(&self, claims: &AccessClaims) -> Result<(), OAuthError> {
         self.parts.sessions.check_live(claims).await?;
-        if claims.client_id != CLIENT {
+        if claims.act.is_some() {
             let client =
                 claims.client_id.parse().map_err(|_| OAuthError::InvalidGrant("no client of ours"))?;
             self.parts.clients.check_live(claims.tid, client, &claims.jti, None).await?;

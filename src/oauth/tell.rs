@@ -65,7 +65,7 @@ impl OAuthService {
         let until = |secs: i64| Millis(secs.saturating_mul(1000));
         let ended = match found {
             // A session's tokens were issued to no client in particular: who holds one may end it.
-            Found::Access(claims) if claims.client_id == CLIENT => {
+            Found::Access(claims) if claims.act.is_none() => {
                 self.parts.sessions.revoke(claims.tid, claims.sub, claims.sid, "token_revoked", actor).await
             }
             Found::Refresh(session) => {
@@ -150,7 +150,7 @@ impl OAuthService {
                 }
                 Ok(Introspected {
                     sub: session.user_id.to_string(),
-                    client_id: CLIENT.to_owned(),
+                    client_id: session.client_id().unwrap_or_else(|| CLIENT.to_owned()),
                     aud: None,
                     iss: self.parts.tokens.settings().issuer.clone(),
                     scope: String::new(),

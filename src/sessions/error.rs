@@ -24,6 +24,9 @@ pub enum SessionError {
     /// It came from somewhere that does not look like where the session is: sign in there.
     #[error("the refresh came from another kind of client, which must sign in")]
     StepUpRequired,
+    /// It came from a page of another origin than the one that the session is for.
+    #[error("the session is for pages of another origin")]
+    OtherOrigin,
     /// The session was ended.
     #[error("the session was ended")]
     Revoked,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ended, LiveSession, SessionError, SessionService, store};
+use super::{Ended, LiveSession, SessionError, SessionService, uses};
 use crate::{
     audit::{self, Actor},
     write_tx,
@@ -27,18 +27,18 @@ impl SessionService {
     /// Not in the transaction that opened it: to count there would make sign-ins of all users wait for each other.
     async fn evict(&self, newest: &LiveSession) -> Result<(), SessionError> {
         let (now, max) = (self.clock.now(), i64::from(self.settings.max_per_user));
-        if store::count_live(&mut &self.db, newest, now).await? <= max {
+        if uses::count_live(&mut &self.db, newest, now).await? <= max {
             return Ok(());
         }
         let (tenant, user) = (newest.tenant_id, newest.user_id);
         let name = user.to_string();
         let ended = write_tx!(self.db, "sessions.evict", |tx| -> Result<Ended, SessionError> {
             let mut ended = Ended::default();
-            for (id,) in store::oldest_live(tx, newest, max - 1, now).await? {
+            for (id,) in uses::oldest_live(tx, newest, max - 1, now).await? {
                 ended.sessions.extend(
                     self.end_one(tx, tenant, user, id, "evicted").await?.unwrap_or_default().sessions,
                 );
-                let (subject, detail) = (id.to_string(), json!({ "reason": "evicted" }));
+                let (subject, detail) = (id.to_string(), json!({ "user_id": user, "reason": "evicted" }));
                 let entry = Actor::named(&name).does(tenant, "session_revoked", &subject, detail);
                 audit::record(tx, now, &*self.entropy, entry).await?;
             }

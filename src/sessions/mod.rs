@@ -20,11 +20,13 @@
 //! - INVARIANT: a session whose epoch is not its user's is dead, whatever else is written anywhere. The
 //!   epoch is compared in the statement that opens, and in the one that rotates.
 //! - A use moves the idle end, batched; see `usage`. No copy says a later end than SQL does.
+//! - A session that a tenant's own server opened with an API key ends with the key, and its tokens are good for the
+//!   pages of one origin at most.
 //! - While `Kv` is away, sessions are read from SQL. While SQL is away nothing is live and nothing is
 //!   revoked: the answer is [`SessionError::Storage`].
 //!
-//! Statements here read `users.token_epoch`, `users.status` and `tenants.status`: the comparison must be
-//! part of the statement that writes. They write neither table.
+//! Statements here read `users.token_epoch`, `users.status`, `tenants.status` and the end of `api_keys`: the
+//! comparison must be part of the statement that writes. They write none of these tables.
 
 mod devices;
 mod epoch;
@@ -41,10 +43,13 @@ mod rotate;
 mod service;
 mod store;
 mod usage;
+mod uses;
 
 pub use devices::{Device, DeviceChange, DeviceName, PublicKey, PublicKeyError};
 pub use epoch::View;
 pub use error::SessionError;
 pub use hot::{KeySalt, SaltError, session_key};
-pub use model::{ClientInfo, Ended, Grant, LiveSession, NewSession, PastSession, Session, SessionSettings};
+pub use model::{
+    ClientInfo, Ended, Grant, LiveSession, NewSession, OpenedBy, PastSession, Session, SessionSettings,
+};
 pub use service::{SessionParts, SessionService};

@@ -4,8 +4,9 @@ use std::{net::IpAddr, time::Duration};
 
 use super::PublicKey;
 use crate::{
-    base::{DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
+    base::{ApiKeyId, DeviceId, Millis, PlainToken, SessionId, TenantId, UserId},
     config::{FingerprintPolicy, SessionsConfig, TokensConfig},
+    tenants::Tenant,
 };
 
 /// Longest text that a client may say about itself, bytes.
@@ -66,6 +67,8 @@ pub struct ClientInfo {
     pub brands: Option<String>,
     /// The `Sec-CH-UA-Platform` header.
     pub platform_hint: Option<String>,
+    /// The `Origin` header; empty when it cannot be read.
+    pub origin: Option<String>,
 }
 
 impl ClientInfo {
@@ -77,6 +80,47 @@ impl ClientInfo {
         };
         let text: String = text?.chars().filter(|c| !c.is_control()).scan(0, kept).collect();
         (!text.is_empty()).then_some(text)
+    }
+}
+
+/// Who opened a session, and what its tokens are good for then.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OpenedBy {
+    /// Its user, by signing in.
+    #[default]
+    User,
+    /// The tenant's own server, with an API key (R99).
+    Key {
+        /// The key; with its revocation the session ends.
+        key: ApiKeyId,
+        /// The one web origin whose pages may use the tokens, where one was named (R103).
+        origin: Option<String>,
+    },
+}
+
+impl OpenedBy {
+    /// The stored word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Key { .. } => "sdk",
+        }
+    }
+
+    pub(super) fn key(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::User => None,
+            Self::Key { key, .. } => Some(*key),
+        }
+    }
+
+    /// The one web origin whose pages may use the tokens, where there is one.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        match self {
+            Self::User => None,
+            Self::Key { origin, .. } => origin.as_deref(),
+        }
     }
 }
 
@@ -95,6 +139,8 @@ pub struct NewSession {
     pub auth_time: Millis,
     /// The device, where it proved that it is one of the user's.
     pub device: Option<DeviceId>,
+    /// Who opens it.
+    pub by: OpenedBy,
 }
 
 /// A session that was live a moment ago: what an access token is issued for.
@@ -116,12 +162,22 @@ pub struct LiveSession {
     pub amr: Vec<String>,
     /// When.
     pub auth_time: Millis,
+    /// Who opened it.
+    pub by: OpenedBy,
     /// When it was opened or last rotated.
     pub rotated_at: Millis,
     /// When it ends if it is not used.
     pub idle_expires_at: Millis,
     /// When it ends in any case.
     pub abs_expires_at: Millis,
+}
+
+impl LiveSession {
+    /// `client_id` of its tokens, where they are not for our own client: the tenant whose server opened it.
+    #[must_use]
+    pub fn client_id(&self) -> Option<String> {
+        matches!(self.by, OpenedBy::Key { .. }).then(|| Tenant::client_id_of(self.tenant_id))
+    }
 }
 
 /// A session and the refresh token that continues it.

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Ended, PastSession, Session, SessionError, SessionService, hot::session_key, news, store};
+use super::{Ended, PastSession, Session, SessionError, SessionService, hot::session_key, news, store, uses};
 use crate::{
     audit::{self, Actor},
-    base::{Millis, SessionId, TenantId, UserId},
+    base::{ApiKeyId, Millis, SessionId, TenantId, UserId},
     bus::Topic,
     storage::Tx,
     write_tx,
@@ -23,14 +23,22 @@ impl SessionService {
     ///
     /// Errors: `Storage`.
     pub async fn past(&self, tenant: TenantId, user: UserId) -> Result<Vec<PastSession>, SessionError> {
-        Ok(store::all_of(&mut &self.db, tenant, user).await?)
+        Ok(uses::all_of(&mut &self.db, tenant, user).await?)
     }
 
     /// When a user was last active: the last use of any session that is still known, to the minute.
     ///
     /// Errors: `Storage`.
     pub async fn last_use(&self, tenant: TenantId, user: UserId) -> Result<Option<Millis>, SessionError> {
-        Ok(store::last_use(&mut &self.db, tenant, user).await?)
+        Ok(uses::last_use(&mut &self.db, tenant, user).await?)
+    }
+
+    /// Whose session this is.
+    ///
+    /// Errors: `NotFound` (the tenant has no such session), `Storage`.
+    pub async fn user_of(&self, tenant: TenantId, id: SessionId) -> Result<UserId, SessionError> {
+        let row = store::by_id(&mut &self.db, id).await?.filter(|row| row.tenant_id == tenant);
+        row.map(|row| row.user_id).ok_or(SessionError::NotFound)
     }
 
     /// Ends one session of a user, with its audit record.
@@ -64,7 +72,8 @@ impl SessionService {
     ) -> Result<Ended, SessionError> {
         let ended = self.end_one(tx, tenant, user, session, reason).await?.ok_or(SessionError::NotFound)?;
         let subject = session.to_string();
-        let entry = actor.does(tenant, "session_revoked", &subject, json!({ "reason": reason }));
+        let entry =
+            actor.does(tenant, "session_revoked", &subject, json!({ "user_id": user, "reason": reason }));
         audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
         Ok(ended)
     }
@@ -86,7 +95,10 @@ impl SessionService {
                 news::add(tx, "session", &id.to_string(), 0, now).await?;
                 ended.sessions.push((id, user, device));
             }
-            let (subject, detail) = (user.to_string(), json!({ "kept": keep, "ended": ended.count() }));
+            let (subject, detail) = (
+                user.to_string(),
+                json!({ "user_id": user, "reason": "revoked", "kept": keep, "ended": ended.count() }),
+            );
             let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
             audit::record(tx, now, &*self.entropy, entry).await?;
             Ok(ended)
@@ -111,7 +123,7 @@ impl SessionService {
         let ended = store::revoke_all(tx, tenant, user, None, reason, now).await?;
         let subject = user.to_string();
         news::add(tx, "user", &subject, epoch, now).await?;
-        let detail = json!({ "reason": reason, "epoch": epoch, "ended": ended.len() });
+        let detail = json!({ "user_id": user, "reason": reason, "epoch": epoch, "ended": ended.len() });
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         let sessions = ended.into_iter().map(|(id, device)| (id, user, device)).collect();
@@ -134,6 +146,32 @@ impl SessionService {
             news::add(tx, "session", &id.to_string(), 0, now).await?;
         }
         let (subject, detail) = (tenant.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
+        let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
+        audit::record(tx, now, &*self.entropy, entry).await?;
+        Ok(Ended { sessions, user: None })
+    }
+
+    /// Ends every session that an API key opened, with one audit record if there are any. The caller announces the
+    /// answer once `tx` has committed.
+    ///
+    /// Errors: `Storage`, `Entropy`.
+    pub async fn revoke_of_key_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        key: ApiKeyId,
+        reason: &str,
+        actor: Actor<'_>,
+    ) -> Result<Ended, SessionError> {
+        let now = self.clock.now();
+        let sessions = store::revoke_of_key(tx, tenant, key, reason, now).await?;
+        if sessions.is_empty() {
+            return Ok(Ended::default());
+        }
+        for (id, ..) in &sessions {
+            news::add(tx, "session", &id.to_string(), 0, now).await?;
+        }
+        let (subject, detail) = (key.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         Ok(Ended { sessions, user: None })

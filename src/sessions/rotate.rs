@@ -36,8 +36,8 @@ impl SessionService {
     ///
     /// Shape: in (a refresh token as handed out) → out (`Grant` at version + 1).
     /// Errors: `RefreshInvalid` (not ours; nothing changed), `RefreshExpired`, `RefreshReused` (the session
-    /// is ended now), `FingerprintMismatch` (the same), `StepUpRequired` (nothing changed), `Revoked`, `Storage`,
-    /// `Entropy`.
+    /// is ended now), `FingerprintMismatch` (the same), `StepUpRequired` and `OtherOrigin` (nothing changed), `Revoked`,
+    /// `Storage`, `Entropy`.
     /// Source: RFC 9700 §4.14.2, identity.md §2.4.
     pub async fn rotate(
         &self,
@@ -145,7 +145,7 @@ impl SessionService {
 
     /// What a client that looks different leads to; `Some` when the session is ended.
     ///
-    /// Errors: `StepUpRequired`, which undoes the rotation; `Storage`, `Entropy`.
+    /// Errors: `StepUpRequired` and `OtherOrigin`, which undo the rotation; `Storage`, `Entropy`.
     async fn judge_looks(
         &self,
         tx: &mut Tx,
@@ -153,7 +153,16 @@ impl SessionService {
         client: &ClientInfo,
         request_id: Option<&str>,
     ) -> Result<Option<Ended>, SessionError> {
+        let by = row.opened_by();
+        if by.origin().is_some_and(|bound| client.origin.as_ref().is_some_and(|origin| origin != bound)) {
+            return Err(SessionError::OtherOrigin);
+        }
         let (agent, platform) = (row.agent_tag.as_deref(), row.platform_tag.as_deref());
+        if agent.is_none() && platform.is_none() {
+            // A key opened it: whoever refreshes it first is whom it is for.
+            store::keep_looks(tx, row.tenant_id, row.id, &Fingerprint::of(client, &self.looks_key)).await?;
+            return Ok(None);
+        }
         let differs = difference(client, &self.looks_key, agent, platform);
         let (policy, what) = match differs {
             None => return Ok(None),
@@ -176,7 +185,8 @@ impl SessionService {
         };
         let (user, subject) = (row.user_id.to_string(), row.id.to_string());
         let actor = Actor { name: &user, request_id };
-        let entry = actor.does(row.tenant_id, action, &subject, json!({ "other": what }));
+        let entry =
+            actor.does(row.tenant_id, action, &subject, json!({ "user_id": row.user_id, "other": what }));
         audit::record(tx, self.clock.now(), &*self.entropy, entry).await?;
         Ok(ended)
     }
@@ -191,7 +201,8 @@ impl SessionService {
     ) -> Result<Ended, SessionError> {
         let ended = self.end_one(tx, row.tenant_id, row.user_id, row.id, "refresh_reused").await?;
         let (user, subject) = (row.user_id.to_string(), row.id.to_string());
-        let detail = json!({ "generation": presented.generation, "version": row.version });
+        let detail =
+            json!({ "user_id": row.user_id, "generation": presented.generation, "version": row.version });
         let actor = Actor { name: &user, request_id };
         let entry = actor.does(row.tenant_id, "refresh_reused", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 
 use super::{
-    ClientInfo, Grant, KeySalt, LiveSession, NewSession, SessionError, SessionSettings, devices,
+    ClientInfo, Grant, KeySalt, LiveSession, NewSession, OpenedBy, SessionError, SessionSettings, devices,
     epoch::{News, View},
     fingerprint::Fingerprint,
     hot::{HotSession, session_key},
@@ -88,8 +88,8 @@ impl SessionService {
     /// Opens a session, with its audit record, and puts its hot copy in place.
     ///
     /// Shape: in (`NewSession`, `ClientInfo`) → out (`Grant`: version 1, refresh token of 108 characters).
-    /// Errors: `Outdated` (the user changed since the credentials were read, or may not sign in),
-    /// `Storage`, `Entropy`.
+    /// Errors: `Outdated` (the user changed since the credentials were read, or may not sign in; the key that opens
+    /// the session has ended), `Storage`, `Entropy`.
     pub async fn open(
         &self,
         new: &NewSession,
@@ -125,17 +125,19 @@ impl SessionService {
             epoch: new.epoch,
             amr: new.amr.clone(),
             auth_time: new.auth_time,
+            by: new.by.clone(),
             rotated_at: now,
             idle_expires_at: now.plus(self.settings.idle_ttl).min(abs_expires_at),
             abs_expires_at,
         };
         let token = RefreshToken::new(session.id, session.version, &*self.entropy)?;
-        let looks = Fingerprint::of(client, &self.looks_key);
-        if !store::insert(tx, &session, new, client, &token.digest(), &looks).await? {
+        // Who opens it with a key is not who will use it: that one shows at the first refresh.
+        let looks = (new.by == OpenedBy::User).then(|| Fingerprint::of(client, &self.looks_key));
+        if !store::insert(tx, &session, new, client, &token.digest(), looks.as_ref()).await? {
             return Err(SessionError::Outdated);
         }
         let subject = session.id.to_string();
-        let detail = json!({ "user": new.user_id, "amr": new.amr });
+        let detail = json!({ "user_id": new.user_id, "amr": new.amr, "by": new.by.kind() });
         let entry = actor.does(new.tenant_id, "session_opened", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
         Ok(Grant { session, refresh: token.encode(&self.tag_key) })

@@ -1,10 +1,8 @@
 //! Table `sessions`; see the module's docs for the columns of others that are read.
 
-use super::{
-    ClientInfo, LiveSession, NewSession, PastSession, Session, fingerprint::Fingerprint, usage::Use,
-};
+use super::{ClientInfo, LiveSession, NewSession, OpenedBy, Session, fingerprint::Fingerprint};
 use crate::{
-    base::{DeviceId, Digest32, Limit, Millis, SessionId, TenantId, UserId},
+    base::{ApiKeyId, DeviceId, Digest32, Limit, Millis, SessionId, TenantId, UserId},
     storage::{Result, Run},
 };
 
@@ -15,6 +13,9 @@ pub(super) struct SessionRow {
     pub(super) tenant_id: TenantId,
     pub(super) user_id: UserId,
     pub(super) device_id: DeviceId,
+    kind: String,
+    api_key_id: Option<ApiKeyId>,
+    origin: Option<String>,
     pub(super) version: i64,
     pub(super) epoch: i64,
     pub(super) rt_hash: Vec<u8>,
@@ -47,6 +48,14 @@ impl SessionRow {
         self.idle_expires_at_ms <= now || self.abs_expires_at_ms <= now
     }
 
+    /// Who opened it.
+    pub(super) fn opened_by(&self) -> OpenedBy {
+        match self.api_key_id.filter(|_| self.kind == "sdk") {
+            Some(key) => OpenedBy::Key { key, origin: self.origin.clone() },
+            None => OpenedBy::User,
+        }
+    }
+
     /// The session.
     pub(super) fn session(&self) -> LiveSession {
         LiveSession {
@@ -58,6 +67,7 @@ impl SessionRow {
             epoch: self.epoch,
             amr: self.amr.split_whitespace().map(str::to_owned).collect(),
             auth_time: self.auth_time_ms,
+            by: self.opened_by(),
             rotated_at: self.rotated_at_ms,
             idle_expires_at: self.idle_expires_at_ms,
             abs_expires_at: self.abs_expires_at_ms,
@@ -65,27 +75,33 @@ impl SessionRow {
     }
 }
 
-/// Adds a session if its user may sign in and is still in the epoch that `new` names; answers whether.
-/// One statement: a password change beside it either sees the session or is seen by it.
+/// Adds a session if its user may sign in and is still in the epoch that `new` names, and the key that opens it, if
+/// one does, has not ended; answers whether. One statement: a password change or a revocation beside it either sees
+/// the session or is seen by it.
 pub(super) async fn insert(
     run: &mut dyn Run,
     session: &LiveSession,
     new: &NewSession,
     client: &ClientInfo,
     rt_hash: &Digest32,
-    looks: &Fingerprint,
+    looks: Option<&Fingerprint>,
 ) -> Result<bool> {
     let ip = client.ip.map(|ip| ip.to_canonical().to_string());
     let added = run
         .sql(
             "INSERT INTO sessions (id, tenant_id, user_id, device_id, kind, version, epoch, rt_hash,
                  rotated_at_ms, ip_first, ip_last, user_agent, device_name, device_platform, amr, auth_time_ms,
-                 created_at_ms, last_seen_at_ms, idle_expires_at_ms, abs_expires_at_ms, agent_tag, platform_tag)
-             SELECT $1, u.tenant_id, u.id, $4, 'user', $5, u.token_epoch, $7,
-                 $8, $9, $9, $10, $11, $12, $13, $14, $8, $8, $15, $16, $17, $18
+                 created_at_ms, last_seen_at_ms, idle_expires_at_ms, abs_expires_at_ms, agent_tag, platform_tag,
+                 api_key_id, origin)
+             SELECT $1, u.tenant_id, u.id, $4, $19, $5, u.token_epoch, $7,
+                 $8, $9, $9, $10, $11, $12, $13, $14, $8, $8, $15, $16, $17, $18, $20, $21
              FROM users u JOIN tenants t ON t.id = u.tenant_id
              WHERE u.tenant_id = $2 AND u.id = $3 AND u.token_epoch = $6
-               AND u.status = 'active' AND t.status = 'active'",
+               AND u.status = 'active' AND t.status = 'active'
+               AND (CAST($20 AS TEXT) IS NULL OR EXISTS (
+                   SELECT 1 FROM api_keys k
+                   WHERE k.tenant_id = u.tenant_id AND k.id = $20 AND k.revoked_at_ms IS NULL
+                     AND (k.expires_at_ms IS NULL OR k.expires_at_ms > $8)))",
         )
         .bind(session.id)
         .bind(new.tenant_id)
@@ -103,8 +119,11 @@ pub(super) async fn insert(
         .bind(session.auth_time)
         .bind(session.idle_expires_at)
         .bind(session.abs_expires_at)
-        .bind(&looks.agent[..])
-        .bind(&looks.platform[..])
+        .bind(looks.map(|looks| &looks.agent[..]))
+        .bind(looks.map(|looks| &looks.platform[..]))
+        .bind(session.by.kind())
+        .bind(session.by.key())
+        .bind(session.by.origin())
         .run()
         .await?;
     Ok(added == 1)
@@ -151,90 +170,13 @@ pub(super) async fn rotate(run: &mut dyn Run, rotation: &Rotation<'_>) -> Result
     Ok(row.map(|(version,)| version))
 }
 
-/// Says when a session was used, unless it ended before that. Its idle end moves if it is live at `now`.
-pub(super) async fn used(
-    run: &mut dyn Run,
-    id: SessionId,
-    used: &Use,
-    idle_expires_at: Millis,
-    now: Millis,
-) -> Result<()> {
-    run.sql(
-        "UPDATE sessions SET last_seen_at_ms = $3, ip_last = COALESCE($4, ip_last),
-             idle_expires_at_ms = CASE
-                 WHEN revoked_at_ms IS NOT NULL OR idle_expires_at_ms <= $6 OR idle_expires_at_ms >= $5
-                     THEN idle_expires_at_ms
-                 WHEN $5 < abs_expires_at_ms THEN $5
-                 ELSE abs_expires_at_ms
-             END
-         WHERE tenant_id = $1 AND id = $2 AND last_seen_at_ms < $3
-           AND (revoked_at_ms IS NULL OR revoked_at_ms >= $3)",
-    )
-    .bind(used.tenant)
-    .bind(id)
-    .bind(used.at)
-    .bind(used.ip.map(|ip| ip.to_canonical().to_string()))
-    .bind(idle_expires_at)
-    .bind(now)
-    .run()
-    .await?;
-    Ok(())
-}
-
-/// How many live sessions the user of one has at `now`, in its epoch.
-pub(super) async fn count_live(run: &mut dyn Run, of: &LiveSession, now: Millis) -> Result<i64> {
-    run.sql(
-        "SELECT COUNT(*) FROM sessions
-         WHERE tenant_id = $1 AND user_id = $2 AND epoch = $3 AND revoked_at_ms IS NULL
-           AND idle_expires_at_ms > $4 AND abs_expires_at_ms > $4",
-    )
-    .bind(of.tenant_id)
-    .bind(of.user_id)
-    .bind(of.epoch)
-    .bind(now)
-    .scalar()
-    .await
-}
-
-/// The live sessions beside `newest`, in its epoch, but for the `kept` youngest.
-pub(super) async fn oldest_live(
-    run: &mut dyn Run,
-    newest: &LiveSession,
-    kept: i64,
-    now: Millis,
-) -> Result<Vec<(SessionId,)>> {
-    run.sql(
-        "SELECT id FROM sessions
-         WHERE tenant_id = $1 AND user_id = $2 AND epoch = $3 AND revoked_at_ms IS NULL AND id <> $5
-           AND idle_expires_at_ms > $4 AND abs_expires_at_ms > $4
-         ORDER BY created_at_ms DESC, id DESC LIMIT 10000 OFFSET $6",
-    )
-    .bind(newest.tenant_id)
-    .bind(newest.user_id)
-    .bind(newest.epoch)
-    .bind(now)
-    .bind(newest.id)
-    .bind(kept)
-    .all()
-    .await
-}
-
-/// When a user last used a session, if one is still known.
-pub(super) async fn last_use(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<Option<Millis>> {
-    run.sql("SELECT MAX(last_seen_at_ms) FROM sessions WHERE tenant_id = $1 AND user_id = $2")
-        .bind(tenant)
-        .bind(user)
-        .scalar()
-        .await
-}
-
 /// The session of this id, of whatever tenant: for refresh tokens, which prove whose they are.
 pub(super) async fn by_id(run: &mut dyn Run, id: SessionId) -> Result<Option<SessionRow>> {
     run.sql(
-        "SELECT s.id, s.tenant_id, s.user_id, s.device_id, s.version, s.epoch, s.rt_hash, s.prev_rt_hash,
-                s.grace_blob, s.rotated_at_ms, s.amr, s.auth_time_ms, s.agent_tag, s.platform_tag,
-                s.idle_expires_at_ms, s.abs_expires_at_ms, s.revoked_at_ms, u.token_epoch AS user_epoch, u.status AS user_status,
-                t.status AS tenant_status
+        "SELECT s.id, s.tenant_id, s.user_id, s.device_id, s.kind, s.api_key_id, s.origin, s.version, s.epoch,
+                s.rt_hash, s.prev_rt_hash, s.grace_blob, s.rotated_at_ms, s.amr, s.auth_time_ms, s.agent_tag,
+                s.platform_tag, s.idle_expires_at_ms, s.abs_expires_at_ms, s.revoked_at_ms,
+                u.token_epoch AS user_epoch, u.status AS user_status, t.status AS tenant_status
          FROM sessions s
          JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
          JOIN tenants t ON t.id = s.tenant_id
@@ -264,19 +206,6 @@ pub(super) async fn list(
     .bind(user)
     .bind(now)
     .bind(i64::from(Limit::MAX))
-    .all()
-    .await
-}
-
-/// The sessions of a user, live and over, the newest first.
-pub(super) async fn all_of(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<Vec<PastSession>> {
-    run.sql(
-        "SELECT id, device_id, device_name, device_platform, ip_first, ip_last, user_agent, created_at_ms,
-                last_seen_at_ms, idle_expires_at_ms, abs_expires_at_ms, amr, revoked_at_ms, revoke_reason
-         FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 10000",
-    )
-    .bind(tenant)
-    .bind(user)
     .all()
     .await
 }
@@ -322,6 +251,27 @@ pub(super) async fn revoke_of_device(
     .bind(tenant)
     .bind(user)
     .bind(device)
+    .bind(now)
+    .bind(reason)
+    .all()
+    .await
+}
+
+/// Revokes the sessions that a key opened; answers them with their users and devices.
+pub(super) async fn revoke_of_key(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    key: ApiKeyId,
+    reason: &str,
+    now: Millis,
+) -> Result<Vec<(SessionId, UserId, DeviceId)>> {
+    run.sql(
+        "UPDATE sessions SET revoked_at_ms = $3, revoke_reason = $4, grace_blob = NULL
+         WHERE tenant_id = $1 AND api_key_id = $2 AND revoked_at_ms IS NULL
+         RETURNING id, user_id, device_id",
+    )
+    .bind(tenant)
+    .bind(key)
     .bind(now)
     .bind(reason)
     .all()

@@ -16,7 +16,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{SessionError, SessionService, SessionSettings, devices, store};
+use super::{SessionError, SessionService, SessionSettings, devices, uses};
 use crate::{
     base::{DeviceId, Millis, SessionId, TenantId, UserId},
     tokens::AccessClaims,
@@ -122,7 +122,7 @@ impl SessionService {
                 devices::used(tx, (used.tenant, used.user), used.device, used.at).await?;
             }
             for (id, used) in uses {
-                store::used(tx, *id, used, used.at.plus(idle_ttl), now).await?;
+                uses::used(tx, *id, used, used.at.plus(idle_ttl), now).await?;
             }
             Ok(())
         })

@@ -16,6 +16,7 @@
 //!   of [`write_tx!`](crate::write_tx) has no effect outside the database.
 
 mod db;
+mod dialect;
 mod error;
 mod migrate;
 mod sql;

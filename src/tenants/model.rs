@@ -96,7 +96,13 @@ impl Tenant {
     /// The id by which applications name it: the tenant's, with another prefix.
     #[must_use]
     pub fn client_id(&self) -> String {
-        format!("cli_{}", self.id.as_uuid().as_simple())
+        Self::client_id_of(self.id)
+    }
+
+    /// The id by which applications name the tenant with this one.
+    #[must_use]
+    pub fn client_id_of(id: TenantId) -> String {
+        format!("cli_{}", id.as_uuid().as_simple())
     }
 
     /// The tenant that an application names, by its own id or as a client.

@@ -160,8 +160,12 @@ impl TenantService {
         if !store::set_status(tx, id, status).await? {
             return Err(TenantError::NotFound);
         }
-        let (subject, detail) = (id.to_string(), json!({ "status": status.as_str() }));
-        let entry = actor.does(id, "tenant_status_set", &subject, detail);
+        let action = match status {
+            TenantStatus::Active => "tenant_resumed",
+            TenantStatus::Suspended => "tenant_suspended",
+        };
+        let subject = id.to_string();
+        let entry = actor.does(id, action, &subject, json!({}));
         Ok(audit::record(tx, self.parts.clock.now(), &*self.parts.entropy, entry).await?)
     }
 

@@ -28,7 +28,7 @@ pub(super) fn claims(
         iss: settings.issuer.clone(),
         aud: Audience::One(settings.audience.clone()),
         sub: subject.user_id,
-        client_id: CLIENT.to_owned(),
+        client_id: subject.client_id.unwrap_or_else(|| CLIENT.to_owned()),
         tid: subject.tenant_id,
         sid: subject.session_id,
         did: subject.device_id,
@@ -44,6 +44,7 @@ pub(super) fn claims(
         scope: subject.scope,
         roles: listed(subject.roles),
         act: None,
+        origin: subject.origin,
     })
 }
 

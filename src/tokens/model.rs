@@ -53,6 +53,8 @@ impl TokenSettings {
 /// Whom and what an access token is issued for.
 #[derive(Debug, Clone)]
 pub struct AccessSubject {
+    /// `client_id`, where the token is not for our own client.
+    pub client_id: Option<String>,
     /// `tid`.
     pub tenant_id: TenantId,
     /// `sub`.
@@ -73,6 +75,8 @@ pub struct AccessSubject {
     pub roles: Vec<String>,
     /// `scope`: words separated by spaces, or empty.
     pub scope: String,
+    /// `origin`: the one web origin whose pages may use the token.
+    pub origin: Option<String>,
 }
 
 /// A token that was just issued.
@@ -95,7 +99,7 @@ pub struct AccessClaims {
     pub aud: Audience,
     /// The user.
     pub sub: UserId,
-    /// The client it was issued to; [`CLIENT`] for our own.
+    /// The client it was issued to; [`CLIENT`] for our own, a tenant as a client where its own server asked for it.
     pub client_id: String,
     /// The user's tenant.
     pub tid: TenantId,
@@ -129,6 +133,9 @@ pub struct AccessClaims {
     /// Who acts for the user, where the token was exchanged (RFC 8693 §4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,
+    /// The one web origin whose pages may use the token, where there is one (R103).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// What a signing key is good for.

@@ -10,12 +10,14 @@
 //!   what was typed is kept for display.
 //! - `token_epoch` counts the times that everything issued to a user was withdrawn at once. A session or
 //!   token of another epoch is dead (identity.md C1). It only grows.
+//! - A user whom a tenant's own server names has that server's id and perhaps nothing else; see `external`.
 //! - INVARIANT: every statement names the tenant.
 //!
 //! Password hashing is `authn`'s; here a hash is an opaque text that no type prints.
 
 mod email;
 mod error;
+mod external;
 mod model;
 mod service;
 mod store;
@@ -23,6 +25,7 @@ mod username;
 
 pub use email::{Email, EmailError};
 pub use error::UserError;
+pub use external::{ExternalId, ExternalIdError, ExternalUser, Told};
 pub use model::{Credentials, DisplayName, NameError, NewUser, Phc, User, UserChange, UserStatus};
 pub use service::UserService;
 pub use username::{Username, UsernameError};

@@ -61,8 +61,10 @@ pub struct User {
     pub id: UserId,
     /// The tenant that the user belongs to.
     pub tenant_id: TenantId,
-    /// The address as given, in NFC.
-    pub email: String,
+    /// The address as given, in NFC; none for some whom their tenant's own server names.
+    pub email: Option<String>,
+    /// What the tenant's own server calls the user, if it named them.
+    pub external_id: Option<String>,
     /// The user name as given, in NFC.
     pub username: Option<String>,
     /// A name to show, 1 to 200 code points.
@@ -82,7 +84,13 @@ impl User {
     /// Texts about the user that make no password: address, user name, name.
     #[must_use]
     pub fn words(&self) -> [&str; 3] {
-        [&self.email, self.username.as_deref().unwrap_or(""), self.name.as_deref().unwrap_or("")]
+        [&self.email, &self.username, &self.name].map(|text| text.as_deref().unwrap_or(""))
+    }
+
+    /// What people would call the account.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        [&self.email, &self.username, &self.external_id].into_iter().find_map(Option::as_deref).unwrap_or("")
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
 pub struct UserService {
     db: Db,
     news: Arc<IdentityNews>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl UserService {
@@ -246,8 +246,13 @@ impl UserService {
             return Err(UserError::NotFound);
         }
         let subject = id.to_string();
-        let detail = json!({ "status": status.as_str() });
-        let entry = actor.does(tenant, "user_status_set", &subject, detail);
+        let action = match status {
+            UserStatus::Active => "user_unlocked",
+            UserStatus::Locked => "user_locked",
+            UserStatus::Disabled => "user_disabled",
+            UserStatus::Pending => "user_made_pending",
+        };
+        let entry = actor.does(tenant, action, &subject, json!({}));
         Ok(audit::record(tx, now, &*self.entropy, entry).await?)
     }
 }

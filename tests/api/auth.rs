@@ -256,4 +256,36 @@ both! {
             assert_eq!(header, if shown { token } else { String::new() });
         }
     }
+
+    /// R13: who signs up is signed in at once, where the configuration says so.
+    async fn sign_up_signs_in_where_the_configuration_says_so(backend: Backend) {
+        let Some(test) = TestApp::spawn_with(backend, |config| {
+            (config.registration.reveal_duplicates, config.registration.auto_login) = (true, true);
+        }).await else { return };
+        let form = json!({"email": "ann@example.com", "password": PASSWORD, "device": {"name": "Ann's phone", "platform": "ios"}});
+        let reply = test.post_open("/v1/auth/register", form.clone()).await;
+        let location = reply.header("location").to_owned();
+        let signed_in = reply.expect(201);
+        let ann = Actor::from(signed_in.clone());
+        assert_eq!(location, format!("/v1/users/{}", ann.id));
+        let me = test.whoami(&ann.token).await.expect(200);
+        assert_eq!((&me["email"], &me["roles"]), (&json!("ann@example.com"), &json!(["user"])));
+        // On a device of its own, which is known again.
+        let sessions = test.get("/v1/sessions", &ann.token).await.expect(200);
+        let session = &sessions["data"][0];
+        assert_eq!((&session["device_name"], &session["device_id"]), (&json!("Ann's phone"), &signed_in["device_id"]));
+        let again = json!({"identifier": "ann@example.com", "password": PASSWORD, "device": {"token": signed_in["device_token"]}});
+        assert_eq!(test.post_open("/v1/auth/login", again).await.expect(200)["device_id"], signed_in["device_id"]);
+        test.refresh(&ann.refresh).await.expect(200);
+        test.post_open("/v1/auth/register", form).await.expect_problem(409, "email_taken");
+        // In cookies for a browser.
+        let form = json!({"email": "bob@example.com", "password": PASSWORD});
+        let request = axum::http::Request::post("/v1/auth/register?mode=cookie")
+            .header("content-type", "application/json")
+            .header("sec-fetch-site", "same-origin")
+            .body(axum::body::Body::from(form.to_string()));
+        let reply = crate::app::raw(&test.routers.public, request.unwrap()).await;
+        assert!(reply.headers.get_all("set-cookie").iter().any(|cookie| cookie.to_str().unwrap().starts_with("__Host-at=")));
+        assert_eq!(reply.expect(201)["access_token"], serde_json::Value::Null);
+    }
 }

@@ -27,7 +27,7 @@ fn document(id: &str, visibility: &str, folder: &str) -> Value {
 }
 
 /// A request with a body of any kind and, perhaps, an expectation.
-async fn ask(
+pub(crate) async fn ask(
     test: &TestApp,
     by: &Actor,
     method: Method,

@@ -40,7 +40,11 @@ struct Stage {
 
 impl Stage {
     async fn new(backend: Backend, who: &str) -> Option<Self> {
-        let test = TestApp::spawn_with(backend, |config| config.tenants.self_registration = true).await?;
+        let test = TestApp::spawn_with(backend, |config| {
+            config.tenants.self_registration = true;
+            config.sessions.max_per_user = 10_000; // the caller signs in for every attempt, all at one moment
+        })
+        .await?;
         let root = test.administrator().await;
         let caller = match who {
             "anonymous" => None,
@@ -116,6 +120,7 @@ impl Stage {
             .replace("{key_id}", &self.api_key)
             .replace("{binding_id}", &self.binding)
             .replace("{boss_id}", &self.boss.id)
+            .replace("{own_id}", self.caller.as_ref().map_or("nobody", |caller| &caller.id))
             .replace("{user_id}", &self.spare.id)
             .replace("{kid}", &self.key)
             .replace("{client_id}", &self.client)
@@ -155,10 +160,12 @@ impl Stage {
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
             "write_entity_batch" | "put_entity" | "patch_entity" | "promote_client_key"
-            | "make_user_link" | "update_own_user" => json!({}),
+            | "make_user_link" | "update_own_user" | "update_profile" => json!({}),
             "register_client" => {
                 json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
             }
+            "open_sdk_session" => json!({"user_external_id": "4711"}),
+            "refresh_sdk_session" => json!({"refresh_token": self.other.refresh}),
             "create_tenant" => json!({"company_name": "Made", "plan": "free"}),
             "update_tenant" => json!({"company_name": "Renamed"}),
             "update_client_settings" => json!({"socket_urls": ["wss://socket.example.com"]}),
@@ -211,6 +218,10 @@ impl Stage {
                 "/v1/admin/role-bindings",
                 json!({"user_id": self.other.id, "role": "super_admin"}),
             ),
+            ("of one's own", "patch", "/v1/users/{own_id}/profile", json!({"nickname": "Cal"})),
+            ("of an admin", "patch", "/v1/users/{boss_id}/profile", json!({"nickname": "Boss"})),
+            ("of a user", "get", "/v1/admin/sessions?user_id={user_id}", json!({})),
+            ("of an admin", "get", "/v1/admin/sessions?user_id={boss_id}", json!({})),
             ("lock an admin", "post", "/v1/admin/users/{boss_id}/lock", json!({})),
             ("erase an admin", "delete", "/v1/admin/users/{boss_id}", Value::Null),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),

@@ -146,4 +146,42 @@ both! {
         other.sessions.hear(&format!("session:{}", here.session));
         send(&routers.public, Method::GET, "/v1/users/me", Some(&here.token), None).await.expect(200);
     }
+
+    async fn administrators_see_and_end_the_sessions_of_others(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let root = test.administrator().await;
+        let (admin, boss) = (test.user_with_role(&root, "admin").await, test.user_with_role(&root, "admin").await);
+        let (manager, ann) = (test.user_with_role(&root, "manager").await, test.user("ann").await);
+        let again = test.login("ann@example.com", PASSWORD).await;
+        let of = |user: &Actor| format!("/v1/admin/sessions?user_id={}", user.id);
+        let one = |session: &str| format!("/v1/admin/sessions/{session}");
+
+        let listed = test.get(&of(&ann), &admin.token).await.expect(200);
+        let ids: Vec<&Value> = listed["data"].as_array().unwrap().iter().map(|session| &session["id"]).collect();
+        assert_eq!(ids.len(), 2);
+        assert!(ids.contains(&&json!(ann.session)) && ids.contains(&&json!(again.session)));
+        assert!(listed["data"].as_array().unwrap().iter().all(|session| session["current"] == false));
+        let own = test.get(&of(&root), &root.token).await.expect(200);
+        assert_eq!((&own["data"][0]["id"], &own["data"][0]["current"]), (&json!(root.session), &json!(true)));
+
+        test.delete(&one(&again.session), &admin.token).await.expect(204);
+        test.whoami(&again.token).await.expect_problem(401, "token_revoked");
+        test.whoami(&ann.token).await.expect(200);
+        test.delete(&one(&again.session), &admin.token).await.expect_problem(404, "not_found");
+
+        // Not by who may not, and not of an administrator by another.
+        for by in [&manager, &ann] {
+            test.get(&of(&ann), &by.token).await.expect_problem(403, "insufficient_permissions");
+            test.delete(&one(&ann.session), &by.token).await.expect_problem(403, "insufficient_permissions");
+        }
+        test.get(&of(&boss), &admin.token).await.expect_problem(403, "insufficient_permissions");
+        test.delete(&one(&boss.session), &admin.token).await.expect_problem(403, "insufficient_permissions");
+        test.whoami(&boss.token).await.expect(200);
+        for wrong in ["", "?user_id=", "?user_id=x", "?user_id=usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47&x=1"] {
+            let reply = test.get(&format!("/v1/admin/sessions{wrong}"), &root.token).await;
+            reply.expect_problem(422, "validation_failed");
+        }
+        let absent = "?user_id=usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47";
+        test.get(&format!("/v1/admin/sessions{absent}"), &root.token).await.expect_problem(404, "not_found");
+    }
 }

@@ -193,7 +193,7 @@ impl Node {
             username: None,
             name: None,
             password: secret(PASSWORD),
-            ip: None,
+            client: ClientInfo::default(),
         };
         let done = self.authn.register(TENANT, &registration, None).await.unwrap();
         if let Registered::Created(user) = done {

@@ -6,7 +6,7 @@ use bailiwick::{
     audit::Actor,
     authn::AuthnError,
     base::{Clock, Entropy, Millis, OsEntropy, PlainToken, SeededEntropy, SessionId},
-    sessions::{ClientInfo, NewSession, SessionError},
+    sessions::{ClientInfo, NewSession, OpenedBy, SessionError},
     storage::Run as _,
     users::UserStatus,
     write_tx,
@@ -118,7 +118,7 @@ both! {
         let Some(world) = World::new(backend).await else { return };
         let node = world.node().await;
         let user = node.sign_up(MAIL).await;
-        let new = NewSession { tenant_id: TENANT, user_id: user.id, epoch: user.token_epoch, amr: vec!["pwd".to_owned()], auth_time: world_now(&world), device: None };
+        let new = NewSession { tenant_id: TENANT, user_id: user.id, epoch: user.token_epoch, amr: vec!["pwd".to_owned()], auth_time: world_now(&world), device: None, by: OpenedBy::User };
         // Credentials read, password changed, session opened: refused.
         let change = |node: &Node| {
             let (db, users, sessions) = (node.db.clone(), node.users.clone(), Arc::clone(&node.sessions));

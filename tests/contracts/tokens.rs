@@ -43,6 +43,7 @@ pub(crate) async fn start_as(
 
 pub(crate) fn subject() -> AccessSubject {
     AccessSubject {
+        client_id: None,
         tenant_id: TenantId::DEFAULT,
         user_id: UserId::new(START, &OsEntropy).unwrap(),
         session_id: SessionId::new(START, &OsEntropy).unwrap(),
@@ -53,6 +54,7 @@ pub(crate) fn subject() -> AccessSubject {
         amr: vec!["pwd".to_owned()],
         roles: (0..21).map(|n| format!("r{n}")).collect(),
         scope: String::new(),
+        origin: None,
     }
 }
 

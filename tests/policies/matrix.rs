@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 85] = [
+const ROWS: [(&str, &[&str]); 89] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -71,6 +71,7 @@ const ROWS: [(&str, &[&str]); 85] = [
     ("updateApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
     ("revokeApiKey", &["ApiKey::\"own\"", "ApiKey::\"other\"", "ApiKey::\"tenant_key\""]),
     ("useApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("openSession", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("authorize", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("authorizeOthers", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("explain", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
@@ -81,6 +82,8 @@ const ROWS: [(&str, &[&str]); 85] = [
     ("rollbackPolicyVersion", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("readEntities", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
     ("writeEntities", &["PolicyStore::\"app\"", "PolicyStore::\"system\""]),
+    ("readProfile", &["User::\"self\"", "User::\"other\"", "Tenant::\"t\"", "Tenant::\"other\""]),
+    ("updateProfile", &["User::\"self\"", "User::\"other\"", "Tenant::\"t\"", "Tenant::\"other\""]),
     ("listUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("readUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("deleteUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
@@ -88,6 +91,7 @@ const ROWS: [(&str, &[&str]); 85] = [
     ("exportUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("lockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("unlockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("listUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("revokeUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("makeUserLink", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("listRoles", &["Tenant::\"t\"", "Tenant::\"other\""]),

@@ -11,6 +11,7 @@
 mod source;
 
 mod documents;
+mod events;
 mod imports;
 mod pure;
 mod requirements;

@@ -1,5 +1,6 @@
 //! T11 to T15 and T29 together: random histories of everything that gives credentials and takes them away, against a
-//! model of who may still come in. No credential of what was ended ever works again, and each end is recorded once.
+//! model of who may still come in. No credential of what was ended ever works again, and each end is recorded once
+//! and told of once.
 //!
 //! Seeded: `BAILIWICK_TEST_HISTORIES` says how many histories there are, 3 where it is not set.
 
@@ -24,6 +25,13 @@ const STEPS: usize = 40;
 /// How many ends the audit log has.
 const ENDS: &str = "SELECT COUNT(*) FROM audit_log WHERE action IN
     ('session_revoked', 'sessions_revoked', 'refresh_reused', 'device_removed', 'fingerprint_mismatch')";
+/// How many ends the outbox tells of.
+const TOLD_ENDS: &str =
+    "SELECT COUNT(*) FROM outbox WHERE type IN ('bwk.session.ended.v1', 'bwk.sessions.ended.v1',
+    'bwk.session.compromised.v1', 'bwk.device.removed.v1', 'bwk.session.mismatched.v1')";
+/// How many revocations of keys and roles it tells of.
+const TOLD_REVOCATIONS: &str =
+    "SELECT COUNT(*) FROM outbox WHERE type IN ('bwk.api_key.revoked.v1', 'bwk.role.revoked.v1')";
 
 /// xorshift64*: the same history for the same seed.
 struct Dice(u64);
@@ -79,13 +87,15 @@ struct World {
     keys: Vec<Key>,
     /// Ends that were recorded so far.
     ends: i64,
+    /// Keys and roles that were taken away so far.
+    revocations: i64,
 }
 
 impl World {
     async fn new(test: TestApp) -> Self {
         let root = test.administrator().await;
-        let mut world =
-            Self { test, root, users: Vec::new(), sessions: Vec::new(), keys: Vec::new(), ends: 0 };
+        let (users, sessions, keys) = (Vec::new(), Vec::new(), Vec::new());
+        let mut world = Self { test, root, users, sessions, keys, ends: 0, revocations: 0 };
         for name in ["ann", "bob", "cyd"] {
             let first = world.test.user(name).await;
             let (mail, password) = (format!("{name}@example.com"), crate::app::PASSWORD.to_owned());
@@ -218,6 +228,7 @@ impl World {
                     let path = format!("{}/{}", api_keys::KEYS, self.keys[key].id);
                     assert_eq!(self.test.delete(&path, &now.token).await.status, 204);
                     self.keys[key].is_revoked = true;
+                    self.revocations += 1;
                     return "revoke a key";
                 }
                 let (id, text) = api_keys::make(&self.test, &now, json!({"name": "k"})).await;
@@ -228,6 +239,7 @@ impl World {
                 let binding = self.test.grant(&self.root, &self.users[user].first, "manager").await;
                 let path = format!("/v1/admin/role-bindings/{binding}");
                 assert_eq!(self.test.delete(&path, &self.root.token).await.status, 204);
+                self.revocations += 1;
                 "grant a role and take it away"
             }
         }
@@ -255,6 +267,10 @@ impl World {
         }
         let ends: i64 = self.test.app.db.sql(ENDS).scalar().await.unwrap();
         assert_eq!(ends, self.ends, "records of ends after: {after}");
+        let told: i64 = self.test.app.db.sql(TOLD_ENDS).scalar().await.unwrap();
+        assert_eq!(told, self.ends, "events of ends after: {after}");
+        let told: i64 = self.test.app.db.sql(TOLD_REVOCATIONS).scalar().await.unwrap();
+        assert_eq!(told, self.revocations, "events of revoked keys and roles after: {after}");
     }
 }
 

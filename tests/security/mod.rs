@@ -16,6 +16,7 @@ mod t43_second_factor;
 mod t44_lockout;
 mod t46_origins;
 mod t47_key_rotation;
+mod t48_sealed_profiles;
 mod t48_stolen_database;
 mod t53_issuance;
 mod t54_stuffing;

@@ -58,6 +58,15 @@ both! {
             }
         }
         assert!(tried > 500, "{tried}");
+        // What a tenant's server tells of a user is not what the user is.
+        let known = ["name", "email", "avatar", "locale", "metadata"];
+        for column in columns.iter().filter(|column| !known.contains(&column.as_str())) {
+            let mut body = json!({"user_external_id": "1", "user_data": {}});
+            body["user_data"][column] = json!("x");
+            let reply = test.post("/v1/sdk/session", &root.token, body).await;
+            assert_eq!(reply.pointers(), [format!("/user_data/{column}")], "{}", reply.text);
+            reply.expect_problem(422, "validation_failed");
+        }
         assert_eq!(test.get(&format!("{KEYS}/{id}"), &root.token).await.expect(200), before);
     }
 }

@@ -108,6 +108,15 @@ both! {
             assert_eq!(told(&crossing, theirs), told(&nothing, absent));
             assert_eq!(crossing.status.as_u16(), 422);
         }
+        // The same id of a user, told by two servers, is two users.
+        let opened = async |key: &str, id: &str| {
+            let body = json!({"user_external_id": id});
+            crate::sdk::open(&test, key, body).await.expect(200)["user"]["id"].clone()
+        };
+        let (theirs, ours) = (opened(&b.key, "4711").await, opened(&a.key, "4711").await);
+        assert_ne!(theirs, ours);
+        assert_ne!(opened(&a.key, theirs.as_str().unwrap()).await, theirs);
+        assert_eq!(opened(&b.key, "4711").await, theirs);
         // Nothing of B's was touched.
         test.whoami(&b.owner.token).await.expect(200);
         for (parameter, path) in [("key_id", "/v1/api-keys/"), ("binding_id", "/v1/admin/role-bindings")] {

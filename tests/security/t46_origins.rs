@@ -2,7 +2,10 @@
 //!
 //! Seen to fail: with `starts_with` or `ends_with` in the place of equality, look-alikes sign in.
 
-use axum::{body::Body, http::Request};
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use serde_json::json;
 
 use crate::{
@@ -10,9 +13,41 @@ use crate::{
     app::{from_peer, raw},
     both,
     client::{open_to_companies, register, set, sign_in_from},
+    sdk,
 };
 
 const MAIL: &str = "owner@acme.example";
+
+/// What a browser, or who imitates one, sends as its origin; and whether it is on the list of the tests.
+const ORIGINS: [(&str, bool); 27] = [
+    ("https://app.acme.example", true),
+    ("http://localhost:3000", true),
+    ("null", false),
+    ("*", false),
+    ("https://app.acme.example.evil.example", false),
+    ("https://evil-app.acme.example", false),
+    ("https://app.acme.exampl", false),
+    ("https://badapp.acme.example", false),
+    ("https://acme.example", false),
+    ("https://x.app.acme.example", false),
+    ("http://app.acme.example", false),
+    ("https://app.acme.example:443", false),
+    ("https://app.acme.example:8443", false),
+    ("https://app.acme.example/", false),
+    ("https://app.acme.example.", false),
+    ("https://APP.acme.example", false),
+    ("HTTPS://app.acme.example", false),
+    ("https://app.acme.example, https://evil.example", false),
+    ("https://evil.example https://app.acme.example", false),
+    ("https://app.acme.example@evil.example", false),
+    ("https://evil.example#https://app.acme.example", false),
+    ("//app.acme.example", false),
+    ("app.acme.example", false),
+    ("http://localhost:30000", false),
+    ("http://localhost", false),
+    ("http://127.0.0.1:3000", false),
+    ("", false),
+];
 
 both! {
     async fn t46_look_alikes_are_other_origins(backend: Backend) {
@@ -20,35 +55,7 @@ both! {
         let acme = register(&test, "acme").await;
         let lists = json!({"allowed_origins": ["https://app.acme.example", "http://localhost:3000"]});
         set(&test, &acme.owner, lists).await.expect(200);
-        for (origin, allowed) in [
-            ("https://app.acme.example", true),
-            ("http://localhost:3000", true),
-            ("null", false),
-            ("*", false),
-            ("https://app.acme.example.evil.example", false),
-            ("https://evil-app.acme.example", false),
-            ("https://app.acme.exampl", false),
-            ("https://badapp.acme.example", false),
-            ("https://acme.example", false),
-            ("https://x.app.acme.example", false),
-            ("http://app.acme.example", false),
-            ("https://app.acme.example:443", false),
-            ("https://app.acme.example:8443", false),
-            ("https://app.acme.example/", false),
-            ("https://app.acme.example.", false),
-            ("https://APP.acme.example", false),
-            ("HTTPS://app.acme.example", false),
-            ("https://app.acme.example, https://evil.example", false),
-            ("https://evil.example https://app.acme.example", false),
-            ("https://app.acme.example@evil.example", false),
-            ("https://evil.example#https://app.acme.example", false),
-            ("//app.acme.example", false),
-            ("app.acme.example", false),
-            ("http://localhost:30000", false),
-            ("http://localhost", false),
-            ("http://127.0.0.1:3000", false),
-            ("", false),
-        ] {
+        for (origin, allowed) in ORIGINS {
             test.advance(std::time::Duration::from_secs(1)); // for the rate of the key
             let signed_in = sign_in_from(&test, MAIL, &acme.tenant, "192.0.2.1", Some(origin)).await;
             let request = Request::post("/v1/authorize")
@@ -64,5 +71,49 @@ both! {
         }
         // A program that sends no origin is not a page.
         sign_in_from(&test, MAIL, &acme.tenant, "192.0.2.1", None).await.expect(200);
+    }
+
+    /// Tokens that a tenant's server hands on are for the pages of one origin, or of those on the list.
+    async fn t46_a_token_is_used_by_pages_of_its_origin(backend: Backend) {
+        let Some(test) = open_to_companies(backend).await else { return };
+        let acme = register(&test, "acme").await;
+        let lists = json!({"allowed_origins": ["https://app.acme.example", "http://localhost:3000"]});
+        set(&test, &acme.owner, lists).await.expect(200);
+        let token = async |origin: Option<&str>| {
+            let body = json!({"user_external_id": "1", "origin": origin});
+            let opened = sdk::open(&test, &acme.key, body).await.expect(200);
+            (opened["access_token"].as_str().unwrap().to_owned(), opened["refresh_token"].as_str().unwrap().to_owned())
+        };
+        let (listed, _) = token(None).await;
+        let (bound, refresh) = token(Some("https://app.acme.example")).await;
+        for (origin, allowed) in ORIGINS {
+            for (token, allowed) in [(&listed, allowed), (&bound, origin == "https://app.acme.example")] {
+                let me = sdk::on_page(&test, Method::GET, "/v1/users/me", Some(token), Some(origin), None).await;
+                if allowed {
+                    me.expect(200);
+                } else {
+                    me.expect_problem(403, "origin_not_allowed");
+                }
+            }
+            if origin != "https://app.acme.example" {
+                // Refused, and not used up.
+                let body = Some(json!({"refresh_token": refresh}));
+                let refused = sdk::on_page(&test, Method::POST, sdk::REFRESH, None, Some(origin), body).await;
+                refused.expect_problem(403, "origin_not_allowed");
+            }
+        }
+        // A program is no page; a person's own token is for any page that the server lets call.
+        for token in [&listed, &bound] {
+            test.whoami(token).await.expect(200);
+        }
+        sdk::on_page(&test, Method::GET, "/v1/users/me", Some(&acme.owner.token), Some("https://x.example"), None).await.expect(200);
+        let body = Some(json!({"refresh_token": refresh}));
+        sdk::on_page(&test, Method::POST, sdk::REFRESH, None, Some("https://app.acme.example"), body).await.expect(200);
+        // No session for an origin that is not on the list; and the list of now counts.
+        let body = json!({"user_external_id": "1", "origin": "https://evil.example"});
+        sdk::open(&test, &acme.key, body).await.expect_problem(403, "insufficient_permissions");
+        set(&test, &acme.owner, json!({"allowed_origins": ["http://localhost:3000"]})).await.expect(200);
+        let me = sdk::on_page(&test, Method::GET, "/v1/users/me", Some(&bound), Some("https://app.acme.example"), None).await;
+        me.expect_problem(403, "origin_not_allowed");
     }
 }

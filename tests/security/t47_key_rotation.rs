@@ -46,6 +46,7 @@ impl Verifier {
 
 fn subject(now: Millis) -> AccessSubject {
     AccessSubject {
+        client_id: None,
         tenant_id: TenantId::DEFAULT,
         user_id: UserId::new(now, &OsEntropy).unwrap(),
         session_id: SessionId::new(now, &OsEntropy).unwrap(),
@@ -56,6 +57,7 @@ fn subject(now: Millis) -> AccessSubject {
         amr: vec!["pwd".to_owned()],
         roles: Vec::new(),
         scope: String::new(),
+        origin: None,
     }
 }
 

@@ -135,7 +135,7 @@ both! {
             test.delete(&path, token).await.expect(204);
             let (words, ids) = found(&test, &zora.id).await;
             assert_eq!(words, Vec::<String>::new(), "what is left");
-            assert_eq!(ids, ["audit_log.actor", "audit_log.detail", "audit_log.subject", "revocations.subject"]);
+            assert_eq!(ids, ["audit_log.actor", "audit_log.detail", "audit_log.subject", "outbox.data", "outbox.subject", "revocations.subject"]);
             test.whoami(&zora.token).await.expect_problem(401, "token_revoked");
             assert_eq!(test.refresh(&zora.refresh).await.status, 401);
             test.try_login("zzerased@example.com", PASSWORD).await.expect_problem(401, "invalid_credentials");

@@ -26,7 +26,7 @@ const STORE: &str = "/v1/policy-stores/crash";
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Rows that only half a write would leave: each query counts them.
-const HALVES: [(&str, &str); 9] = [
+const HALVES: [(&str, &str); 11] = [
     (
         "users without a password",
         "SELECT COUNT(*) FROM users u WHERE NOT EXISTS \
@@ -49,6 +49,17 @@ const HALVES: [(&str, &str); 9] = [
         "audit records of users that are not there",
         "SELECT COUNT(*) FROM audit_log a WHERE a.action = 'user_created' \
          AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = a.subject)",
+    ),
+    (
+        "users without an event, or events of users that are not there",
+        "SELECT ABS((SELECT COUNT(*) FROM users) \
+         - (SELECT COUNT(DISTINCT subject) FROM outbox WHERE type = 'bwk.user.created.v1')) \
+         + (SELECT COUNT(*) FROM outbox o WHERE o.type = 'bwk.user.created.v1' \
+            AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = o.subject))",
+    ),
+    (
+        "events that were published without a number, or numbered without being published",
+        "SELECT COUNT(*) FROM outbox WHERE (seq IS NULL) <> (published_at_ms IS NULL)",
     ),
     (
         "gaps between versions",

@@ -70,6 +70,10 @@ fn a_new_master_key_takes_over() {
     let mut installation = Installation::new(&[("secrets.master_key", &old)]);
     let server = installation.start();
     let root = server.administrator();
+    let me = server.public.get_as(&root.token, "/v1/users/me").expect(200);
+    let profile = format!("/v1/users/{}/profile", me["id"].as_str().unwrap());
+    let nickname = serde_json::json!({"nickname": "Root"});
+    server.public.send("PATCH", &profile, Some(&root.token), Some(&nickname)).expect(200);
     server.stop();
 
     installation.set(&[("secrets.master_key", &new)]);
@@ -77,7 +81,8 @@ fn a_new_master_key_takes_over() {
     assert!(refused.err.contains("hint: give the master key that sealed it"), "{}", refused.err);
 
     installation.set(&[("secrets.previous_master_key", &old)]);
-    assert_eq!(good(&installation, &["rewrap"]), "1 sealed anew, 0 already were\n");
+    let told = "keys: 1 sealed anew, 0 already were\nprofiles: 1 sealed anew, 0 already were\n";
+    assert_eq!(good(&installation, &["rewrap"]), told);
     let server = installation.start();
     server.public.get_as(&root.token, "/v1/users/me").expect(200);
     let refreshed = serde_json::json!({"refresh_token": root.refresh});
@@ -86,5 +91,5 @@ fn a_new_master_key_takes_over() {
 
     installation.unset("secrets.previous_master_key");
     let server = installation.start();
-    server.public.get_as(&root.token, "/v1/users/me").expect(200);
+    assert_eq!(server.public.get_as(&root.token, &profile).expect(200)["nickname"], "Root");
 }

@@ -71,7 +71,7 @@ impl AuthnService {
         let text = totp::base32(&*secret);
         let issuer = &parts.tokens.settings().issuer;
         let issuer = issuer.split_once("://").map_or(&**issuer, |(_, host)| host);
-        let uri = totp::uri(&text, issuer, &user.email);
+        let uri = totp::uri(&text, issuer, user.label());
         Ok(Enrolment { secret: PlainToken::new(text.to_string()), uri: PlainToken::new(uri) })
     }
 

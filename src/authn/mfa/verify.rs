@@ -216,6 +216,7 @@ impl AuthnService {
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, %user, "the secret of a second factor does not open");
+                self.parts.metrics.seal_refused();
                 Ok(None)
             }
         }

@@ -90,7 +90,12 @@ fn user_record(
     types: &IdentityTypes,
 ) -> Option<EntityRecord> {
     let mut attrs = Map::new();
-    attrs.insert("email".to_owned(), json!(user.email));
+    if let Some(email) = &user.email {
+        attrs.insert("email".to_owned(), json!(email));
+    }
+    if let Some(external) = &user.external_id {
+        attrs.insert("external_id".to_owned(), json!(external));
+    }
     attrs.insert("email_verified".to_owned(), json!(user.email_verified));
     // Who is of a suspended tenant is kept out with it.
     let is_kept_out = tenant.is_some_and(|tenant| tenant.status == TenantStatus::Suspended);

@@ -197,6 +197,7 @@ fn limits_of_each_section_hold() {
         ("REDIS__BUS", "carrier_pigeon"),
         ("REDIS__PREFIX", "a b"),
         ("POLICY__DEFAULT_STORE", "No"),
+        ("REGISTRATION__AUTO_LOGIN", "true"),
         ("LOG__FILTER", "a=b=c"),
     ] {
         let found = problems(None, &[(&format!("BAILIWICK__{variable}"), value)]);

@@ -22,7 +22,7 @@ use crate::{
     http::state::AppState,
     policy::ServerContext,
     sessions::ClientInfo,
-    tenants::{Tenant, TenantSettings},
+    tenants::{Origin, Tenant, TenantSettings},
 };
 
 /// Most addresses of `X-Forwarded-For` that are looked at.
@@ -61,6 +61,7 @@ impl Client {
             device_key: None,
             brands: text(self.brands.as_ref()).map(ToOwned::to_owned),
             platform_hint: text(self.platform_hint.as_ref()).map(ToOwned::to_owned),
+            origin: self.origin().map(ToOwned::to_owned),
         }
     }
 
@@ -96,6 +97,17 @@ impl Client {
     /// Whether a page of some origin sent the request.
     pub fn has_origin(&self) -> bool {
         self.origin.is_some()
+    }
+
+    /// The origin whose page sent the request; empty when it cannot be read.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_ref().map(|origin| origin.to_str().unwrap_or_default())
+    }
+
+    /// The same client, as if a page of `origin` had sent the request.
+    #[must_use]
+    pub fn on_behalf_of(self, origin: &Origin) -> Self {
+        Self { origin: HeaderValue::from_str(origin.as_str()).ok(), ..self }
     }
 }
 

@@ -131,6 +131,7 @@ impl FromRequestParts<AppState> for Authenticated {
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));
         }
+        check_origin(app, &client, &caller).await?;
         let mut server = client.server_context(caller.user().map(|user| &**user), app.clock.now());
         if let Caller::Service(service) = &caller {
             server.client_id = Some(service.name.clone());
@@ -169,6 +170,19 @@ async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppSta
         ResourceOf::Caller => {
             let (kind, id) = caller.entity();
             EntityRef::new(kind, id)
+        }
+        ResourceOf::User => {
+            let id = parameter(parts, app, "user_id").await?;
+            let is_known = match id.parse() {
+                Ok(id) => app.users.get(caller.tenant(), id).await?.is_some(),
+                Err(_) => false,
+            };
+            // Whoever may not ask about a user of the tenant is refused alike for one that there is not.
+            if is_known {
+                EntityRef::new("User", id)
+            } else {
+                EntityRef::new("Tenant", caller.tenant().to_string())
+            }
         }
         ResourceOf::ApiKey => EntityRef::new("ApiKey", parameter(parts, app, "key_id").await?),
         ResourceOf::PolicyStore => EntityRef::new("PolicyStore", parameter(parts, app, "store").await?),
@@ -224,6 +238,22 @@ fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
         return Err(Problem::new(Code::CrossSite));
     }
     Ok(sent)
+}
+
+/// What a tenant's own server handed on to a page is for pages of one origin, and of those that are on the tenant's
+/// list now (R103, threat T46). A program that sends no origin is not a page.
+async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Result<()> {
+    let (Some(user), Some(origin)) = (caller.user(), client.origin()) else { return Ok(()) };
+    if !user.is_vouched_for() {
+        return Ok(());
+    }
+    let is_bound = user.claims.origin.as_deref().is_none_or(|bound| bound == origin);
+    let tenant = app.tenants.get(user.tenant_id).await?;
+    let is_listed = tenant.is_some_and(|tenant| {
+        let listed = &tenant.settings.allowed_origins;
+        listed.is_empty() || listed.iter().any(|known| known.as_str() == origin)
+    });
+    if is_bound && is_listed { Ok(()) } else { Err(Problem::new(Code::OriginNotAllowed)) }
 }
 
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from

@@ -144,7 +144,7 @@ impl PastSessionBody {
     fn of(past: PastSession, current: SessionId) -> Self {
         Self {
             first_ip: past.session.ip_first.clone(),
-            session: SessionBody::of(past.session, current),
+            session: SessionBody::of(past.session, Some(current)),
             amr: past.amr.split_whitespace().map(str::to_owned).collect(),
             ended_at: past.revoked_at_ms.map(|at| at.to_string()),
             end_reason: past.revoke_reason,

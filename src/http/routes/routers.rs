@@ -4,8 +4,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    accounts, api_keys, auth, authorize, client, devices, docs, entities, health, keys, metrics, oauth,
-    oauth_clients, own_data, policy_stores, roles, sessions, setup, tenants, users,
+    accounts, api_keys, auth, authorize, client, compat, devices, docs, entities, health, keys, metrics,
+    oauth, oauth_clients, own_data, policy_stores, profiles, roles, sdk, sessions, setup, tenants, users,
 };
 use crate::http::{
     codes::Code,
@@ -23,9 +23,11 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(entities::router())
         .merge(users::router())
         .merge(own_data::router())
+        .merge(profiles::router())
         .merge(accounts::router())
         .merge(sessions::router())
         .merge(client::router())
+        .merge(sdk::router())
         .merge(tenants::router())
         .merge(devices::router())
         .merge(api_keys::router())
@@ -63,12 +65,19 @@ pub fn routers(app: &AppState) -> Routers {
         let (router, _) = described.split_for_parts();
         router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
     };
+    let with_aliases = |router: Router<AppState>| {
+        if app.config.server.compat_routes {
+            compat::mount(router, app).method_not_allowed_fallback(method_not_allowed)
+        } else {
+            router
+        }
+    };
     let with_docs = |router: Router<AppState>| {
         if app.config.docs.enabled { router.merge(docs::router()) } else { router }
     };
     Routers {
-        public: wrap(with_docs(finish(public())), app, Audience::Public),
-        internal: wrap(finish(public()), app, Audience::Trusted),
+        public: wrap(with_docs(with_aliases(finish(public()))), app, Audience::Public),
+        internal: wrap(with_aliases(finish(public())), app, Audience::Trusted),
         admin: wrap(finish(admin()), app, Audience::Trusted),
     }
 }

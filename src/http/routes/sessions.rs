@@ -56,10 +56,11 @@ pub(super) struct SessionBody {
 }
 
 impl SessionBody {
-    pub(super) fn of(session: Session, current: SessionId) -> Self {
+    /// A session, seen by a caller in the session `current`.
+    pub(super) fn of(session: Session, current: Option<SessionId>) -> Self {
         Self {
             id: session.id.to_string(),
-            current: session.id == current,
+            current: Some(session.id) == current,
             device_id: session.device_id.to_string(),
             device_name: session.device_name,
             device_platform: session.device_platform,
@@ -104,7 +105,7 @@ pub(super) struct RevokedSessions {
 )]
 async fn list_sessions(app: AppState, permit: UserPermit<ListOwnSessions>) -> Result<Json<SessionList>> {
     let sessions = app.sessions.list(permit.tenant(), permit.user.user_id).await?;
-    let current = permit.user.session_id;
+    let current = Some(permit.user.session_id);
     Ok(Json(SessionList {
         data: sessions.into_iter().map(|session| SessionBody::of(session, current)).collect(),
     }))

@@ -32,9 +32,13 @@ pub(super) struct UserBody {
     /// The tenant the user belongs to.
     #[schema(example = "ten_00000000000070008000000000000001")]
     pub tenant_id: String,
-    /// E-mail address as it was given.
+    /// E-mail address as it was given; none for some whom their tenant's own server names.
     #[schema(example = "alice@example.com")]
-    pub email: String,
+    pub email: Option<String>,
+    /// What the tenant's own server calls the user, if it named them.
+    #[schema(example = "customer-4711")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// Whether the address was proven.
     pub email_verified: bool,
     /// User name.
@@ -75,6 +79,7 @@ impl From<User> for UserBody {
             id: user.id.to_string(),
             tenant_id: user.tenant_id.to_string(),
             email: user.email,
+            external_id: user.external_id,
             email_verified: user.email_verified,
             username: user.username,
             name: user.name,

@@ -72,7 +72,7 @@ impl SessionService {
                 news::add(tx, "session", &id.to_string(), 0, now).await?;
                 ended.sessions.push((id, user, device));
             }
-            let (subject, detail) = (device.to_string(), json!({ "ended": ended.count() }));
+            let (subject, detail) = (device.to_string(), json!({ "user_id": user, "ended": ended.count() }));
             let entry = actor.does(tenant, "device_removed", &subject, detail);
             audit::record(tx, now, &*self.entropy, entry).await?;
             Ok(ended)

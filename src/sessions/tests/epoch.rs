@@ -28,6 +28,7 @@ fn claims() -> AccessClaims {
         scope: String::new(),
         roles: None,
         act: None,
+        origin: None,
     }
 }
 

@@ -75,6 +75,8 @@ catalog! {
         "Attempts that were let through uncounted because the shared state did not answer";
     HASHES_REFUSED Counter "bailiwick_password_hashes_refused_total" []
         "Stored password hashes of a form, or a cost, that is not computed. Above 0: look at what was imported";
+    SEALS_REFUSED Counter "bailiwick_seals_refused_total" []
+        "Sealed values that did not open: of another row, altered, or of a master key that is not known here. Above 0: find out who writes to the database";
     HTTP_REQUESTS Histogram "bailiwick_http_request_duration_seconds" ["route" "method" "status"]
         "Requests and the time to answer them, by route template and class of status; `unmatched` where there is no such path";
     BUS_DEGRADED Gauge "bailiwick_bus_degraded" []

@@ -10,7 +10,10 @@ use prometheus_client::{
 
 use super::{
     Method, Outcome, Scrape,
-    catalog::{CALLER_LOOKUPS, COMPILE_DURATION, HASHES_REFUSED, LIMITS_SKIPPED, LOGIN_ANOMALIES, LOGINS},
+    catalog::{
+        CALLER_LOOKUPS, COMPILE_DURATION, HASHES_REFUSED, LIMITS_SKIPPED, LOGIN_ANOMALIES, LOGINS,
+        SEALS_REFUSED,
+    },
     histogram::{COMPILE_TIME, Histogram},
     requests::Requests,
     stores::Stores,
@@ -51,6 +54,7 @@ pub struct Metrics {
     anomalies: Counter,
     limits_skipped: Counter,
     hashes_refused: Counter,
+    seals_refused: Counter,
     compile: Histogram,
 }
 
@@ -83,6 +87,7 @@ impl Metrics {
         let anomalies = counter(&LOGIN_ANOMALIES);
         let limits_skipped = counter(&LIMITS_SKIPPED);
         let hashes_refused = counter(&HASHES_REFUSED);
+        let seals_refused = counter(&SEALS_REFUSED);
         let compile = Histogram::new(&COMPILE_TIME);
         COMPILE_DURATION.register(&mut registry, compile.clone());
         Self {
@@ -94,6 +99,7 @@ impl Metrics {
             anomalies,
             limits_skipped,
             hashes_refused,
+            seals_refused,
             compile,
         }
     }
@@ -145,6 +151,11 @@ impl Metrics {
     /// Counts a stored hash that is not computed.
     pub fn hash_refused(&self) {
         self.hashes_refused.inc();
+    }
+
+    /// Counts a sealed value that did not open.
+    pub fn seal_refused(&self) {
+        self.seals_refused.inc();
     }
 
     /// Counts an answer. `route` is a template of the router, never a path as it was sent.

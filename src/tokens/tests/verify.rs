@@ -45,6 +45,7 @@ impl Fixture {
             key_life: Duration::from_hours(24 * 90),
         };
         let subject = AccessSubject {
+            client_id: None,
             tenant_id: TenantId::DEFAULT,
             user_id: UserId::new(NOW, &entropy).unwrap(),
             session_id: SessionId::new(NOW, &entropy).unwrap(),
@@ -55,6 +56,7 @@ impl Fixture {
             amr: vec!["pwd".to_owned()],
             roles: vec!["user".to_owned()],
             scope: String::new(),
+            origin: None,
         };
         let claims = serde_json::to_value(claims(subject, &settings, NOW, &entropy).unwrap()).unwrap();
         Self { ring: Ring::open(&[row], &sealing).0, kid, settings, claims }

@@ -128,7 +128,7 @@ both! {
                 for number in 0..20 {
                     let parents = json!({"parents": [key(&format!("Folder/{node}{}", number + 1))]});
                     let name = key(&format!("Folder/{node}{number}"));
-                    let none = bailiwick::entities::IfMatch::Anything;
+                    let none = bailiwick::base::IfMatch::Anything;
                     entities.put(&app(), name, &object(parents), &none, ADA).await.unwrap();
                 }
             }

@@ -15,12 +15,10 @@ use std::{
 
 use bailiwick::{
     audit::Actor,
-    base::{Clock, Entropy, Limit, ManualClock, Millis, NodeId, SeededEntropy},
+    base::{Clock, Entropy, IfMatch, Limit, ManualClock, Millis, NodeId, SeededEntropy},
     bus::Bus,
-    entities::{EntityError, EntityFilter, EntityParts, EntityService, IfMatch, Written},
-    policy::{
-        Bundle, EntityKey, EntityRow, LivePolicies, Node as PolicyNode, PolicyService, Revision, StoreName,
-    },
+    entities::{EntityError, EntityFilter, EntityParts, EntityService, Written},
+    policy::{Bundle, EntityKey, EntityRow, LivePolicies, Node as PolicyNode, PolicyService, StoreName},
     storage::Db,
 };
 use serde_json::{Map, Value, json};
@@ -158,5 +156,5 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn revisions(numbers: &[i64]) -> IfMatch {
-    IfMatch::OneOf(numbers.iter().copied().map(Revision).collect())
+    IfMatch::OneOf(numbers.to_vec())
 }

@@ -2,8 +2,8 @@
 
 use bailiwick::{
     audit,
-    base::{Limit, TenantId},
-    entities::{BatchItem, EntityError, EntityFilter, IfMatch, LoadPlace},
+    base::{IfMatch, Limit, TenantId},
+    entities::{BatchItem, EntityError, EntityFilter, LoadPlace},
     policy::{EntityKey, QueryProblemKind, Revision, TableError},
 };
 use serde_json::{Value, json, value::to_raw_value};

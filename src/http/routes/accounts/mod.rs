@@ -2,6 +2,7 @@
 
 mod bodies;
 mod operations;
+mod sessions;
 mod transfer;
 
 pub(super) use operations::router;

@@ -5,6 +5,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     bodies::{EndedSessions, LinkBody, LinkRequest, UserFilter, UserPage},
+    sessions::{
+        __path_list_user_sessions, __path_revoke_user_session, list_user_sessions, revoke_user_session,
+    },
     transfer,
 };
 use crate::{
@@ -32,11 +35,13 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(unlock_user))
         .routes(routes!(revoke_user_sessions))
         .routes(routes!(make_user_link))
+        .routes(routes!(list_user_sessions))
+        .routes(routes!(revoke_user_session))
         .merge(transfer::router())
 }
 
 /// Asks the engine about this user too, once it is known that the caller's tenant has them.
-async fn about<A: Action>(app: &AppState, permit: &Permit<A>, id: UserId) -> Result<()> {
+pub(super) async fn about<A: Action>(app: &AppState, permit: &Permit<A>, id: UserId) -> Result<()> {
     app.users.get(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     permit.also(app, EntityRef::new("User", id.to_string())).await
 }
@@ -116,12 +121,13 @@ async fn delete_user(
 
 /// Lock an account
 ///
-/// Ends every session of the user at once. The last super administrator cannot be locked.
+/// Ends every session of the user at once. The last super administrator cannot be locked. Services and API keys with a
+/// role that may do so suspend people with it whose status changed elsewhere (scope `users.lock`).
 #[utoipa::path(
     post, path = "/v1/admin/users/{user_id}/lock", tag = "accounts",
     params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
     responses((status = NO_CONTENT, description = "Locked")),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(LockUser::NAME)),
         ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
@@ -140,7 +146,7 @@ async fn lock_user(app: AppState, permit: Permit<LockUser>, Path(id): Path<UserI
     post, path = "/v1/admin/users/{user_id}/unlock", tag = "accounts",
     params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
     responses((status = NO_CONTENT, description = "Not locked")),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(UnlockUser::NAME)),
         ("x-problem-codes" = json!(["not_found", "no_active_version"])),
@@ -190,7 +196,7 @@ async fn revoke_user_sessions(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(MakeUserLink::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
     ),
 )]
 async fn make_user_link(

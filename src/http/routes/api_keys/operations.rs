@@ -53,7 +53,7 @@ async fn found<A: Action>(
 /// Needs a sign-in of the last five minutes (`sessions.sudo_secs`), else `step_up_required` (RFC 9470).
 ///
 /// Scopes are actions, or these groups of them: `decisions`, `policies.read`, `policies.write`, `entities.read`,
-/// `entities.write`, `roles.read`, `roles.write`; `*` is all.
+/// `entities.write`, `profiles.read`, `profiles.write`, `roles.read`, `roles.write`, `users.lock`; `*` is all.
 #[utoipa::path(
     post, path = "/v1/api-keys", tag = "api-keys", request_body = ApiKeyRequest,
     responses((status = CREATED, description = "The key", body = CreatedKeyBody, example = json!(created_sample()))),
@@ -145,7 +145,8 @@ async fn update_api_key(
 
 /// Revoke an API key
 ///
-/// It stops working at once on this node, and within 100 ms on the others. Needs a recent sign-in, as making one.
+/// It stops working at once on this node, and within 100 ms on the others, and with it the sessions that it opened
+/// (`POST /v1/sdk/session`). Needs a recent sign-in, as making one.
 #[utoipa::path(
     delete, path = "/v1/api-keys/{key_id}", tag = "api-keys",
     params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
@@ -163,6 +164,6 @@ async fn revoke_api_key(
 ) -> Result<StatusCode> {
     let (permit, _) = found::<RevokeApiKey>(&app, caller, id).await?;
     app.authn.require_recent_person(&permit.caller)?;
-    app.api_keys.revoke(permit.tenant(), id, "revoked", permit.actor()).await?;
+    app.authn.revoke_api_key(permit.tenant(), id, "revoked", permit.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,9 +13,12 @@ use crate::{
     authn::SignedIn,
     http::{
         cookies::{self, Kept},
-        extract::{Json, Mode},
+        extract::{Client, Json, Mode, field},
+        problem::Result,
+        routes::users::UserBody,
         state::AppState,
     },
+    sessions::ClientInfo,
 };
 
 /// Who signs up.
@@ -34,9 +37,22 @@ pub(super) struct RegisterRequest {
     /// Name to show.
     #[schema(example = "Alice")]
     pub name: Option<String>,
+    /// The device, as the list of sessions shows it, where the configuration signs in at once.
+    pub device: Option<DeviceRequest>,
     /// The tenant, by its id or its `client_id`; the installation's own unless given.
     #[schema(example = "ten_00000000000070008000000000000001")]
     pub tenant: Option<String>,
+}
+
+/// What a sign-up made, where the configuration lets that be said.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the two forms of an answer, for its description")]
+pub(super) enum SignedUp {
+    /// The new user.
+    User(UserBody),
+    /// Their first session.
+    Session(TokenResponse),
 }
 
 /// That the sign-up was taken, without saying whether the address was new (R12).
@@ -82,9 +98,20 @@ pub(super) struct DeviceRequest {
     pub public_key: Option<Map<String, Value>>,
 }
 
+impl DeviceRequest {
+    /// The client, on the device that it says it is.
+    pub(super) fn client(self, client: &Client) -> Result<ClientInfo> {
+        let mut info = client.info((self.name, self.platform));
+        if let Some(jwk) = self.public_key {
+            info.device_key = Some(field("/device/public_key", &Value::Object(jwk).to_string())?);
+        }
+        Ok(info)
+    }
+}
+
 /// A pair of tokens.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TokenResponse {
+pub(in crate::http::routes) struct TokenResponse {
     /// JWT (RFC 9068) for the `Authorization` header; none in cookie mode, which sets a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…")]
@@ -119,13 +146,13 @@ pub(super) struct TokenResponse {
 
 /// An answer that hands out tokens, in the way that the caller takes them.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(in crate::http::routes) struct Tokens {
     headers: HeaderMap,
     body: TokenResponse,
 }
 
 impl Tokens {
-    pub(super) fn new(app: &AppState, signed_in: &SignedIn, mode: Mode) -> Self {
+    pub(in crate::http::routes) fn new(app: &AppState, signed_in: &SignedIn, mode: Mode) -> Self {
         let (session, now) = (&signed_in.session, app.clock.now());
         let (access, refresh, device) =
             (signed_in.access.token.expose(), signed_in.refresh.expose(), signed_in.device.expose());
@@ -212,7 +239,7 @@ pub(super) struct PasswordRequest {
     pub keep_current: bool,
 }
 
-pub(super) fn tokens_sample() -> Value {
+pub(in crate::http::routes) fn tokens_sample() -> Value {
     json!({
         "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…", "token_type": "Bearer", "expires_in": 900,
         "refresh_token": "bwk_rt_…", "token_version": 1,

@@ -5,6 +5,6 @@ mod operations;
 mod recovery;
 mod second_factor;
 
-pub(super) use bodies::Accepted;
-pub(super) use operations::{password_at, router};
+pub(super) use bodies::{Accepted, TokenResponse, Tokens, tokens_sample};
+pub(super) use operations::{password_at, router, trade};
 pub(super) use recovery::EmailRequest;

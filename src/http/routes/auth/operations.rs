@@ -9,10 +9,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::bodies::{
     Accepted, LoginRequest, LogoutRequest, PasswordRequest, RefreshRequest, RegisterRequest, RevokeScope,
-    TokenResponse, Tokens, tokens_sample,
+    SignedUp, TokenResponse, Tokens, tokens_sample,
 };
 use crate::{
     authn::{AuthnError, Login, PasswordChange, Registered, Registration},
+    base::UserId,
     http::{
         actions::{
             Action, ChangeOwnPassword, Login as LoginAction, Logout as LogoutAction, Refresh, Register,
@@ -50,21 +51,25 @@ pub(in crate::http::routes) fn password_at(pointer: &'static str) -> impl FnOnce
 /// Sign up
 ///
 /// Answers 202 for a new and for a known address alike, so that nobody learns who has an account.
-/// With `registration.reveal_duplicates` it answers 201 with the user, or 409.
+/// With `registration.reveal_duplicates` it answers 201 with the user, or 409; with `registration.auto_login` besides,
+/// the user is signed in on this device, and the answer is that of a sign-in.
 #[utoipa::path(
-    post, path = "/v1/auth/register", tag = "auth", request_body = RegisterRequest,
+    post, path = "/v1/auth/register", tag = "auth", params(ModeQuery), request_body = RegisterRequest,
     responses(
         (status = ACCEPTED, description = "Taken", body = Accepted, example = json!({"status": "accepted"})),
-        (status = CREATED, description = "With `registration.reveal_duplicates`: the new user", body = UserBody),
+        (status = CREATED, description = "With `registration.reveal_duplicates`: the new user; with \
+            `registration.auto_login` besides: a session of theirs, as at a sign-in", body = SignedUp,
+            example = json!(tokens_sample())),
     ),
     extensions(
         ("x-bailiwick-action" = json!(Register::NAME)),
-        ("x-problem-codes" = json!(["registration_closed", "policy_violation", "email_taken", "password_too_weak", "password_breached", "too_many_attempts", "hashing_overloaded", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "registration_closed", "policy_violation", "email_taken", "password_too_weak", "password_breached", "too_many_attempts", "hashing_overloaded", "no_active_version"])),
     ),
 )]
 async fn register_user(
     app: AppState,
     permit: OpenPermit<Register>,
+    delivery: Delivery,
     Json(body): Json<RegisterRequest>,
 ) -> Result<Response> {
     let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
@@ -73,20 +78,21 @@ async fn register_user(
         username: body.username.as_deref().map(|name| field("/username", name)).transpose()?,
         name: body.name.as_deref().map(|name| field("/name", name)).transpose()?,
         password: body.password,
-        ip: permit.client.ip,
+        client: body.device.unwrap_or_default().client(&permit.client)?,
     };
     let request_id = permit.actor().request_id;
-    Ok(
-        match app.authn.register(tenant, &registration, request_id).await.map_err(password_at("/password"))? {
-            Registered::Accepted => {
-                (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response()
-            }
-            Registered::Created(user) => {
-                let location = [(LOCATION, format!("/v1/users/{}", user.id))];
-                (StatusCode::CREATED, location, Json(UserBody::from(*user))).into_response()
-            }
-        },
-    )
+    let registered = app.authn.register(tenant, &registration, request_id).await;
+    let at = |id: UserId| [(LOCATION, format!("/v1/users/{id}"))];
+    Ok(match registered.map_err(password_at("/password"))? {
+        Registered::Accepted => (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })).into_response(),
+        Registered::Created(user) => {
+            (StatusCode::CREATED, at(user.id), Json(UserBody::from(*user))).into_response()
+        }
+        Registered::SignedIn(signed_in) => {
+            let tokens = Tokens::new(&app, &signed_in, delivery.mode);
+            (StatusCode::CREATED, at(signed_in.user.id), tokens).into_response()
+        }
+    })
 }
 
 /// Sign in
@@ -111,16 +117,12 @@ async fn create_login(
     Json(body): Json<LoginRequest>,
 ) -> Result<Tokens> {
     let tenant = permit.enter(&app, body.tenant.as_deref()).await?;
-    let device = body.device.unwrap_or_default();
-    let mut client = permit.client.info((device.name, device.platform));
-    if let Some(jwk) = device.public_key {
-        client.device_key = Some(field("/device/public_key", &serde_json::Value::Object(jwk).to_string())?);
-    }
+    let mut device = body.device.unwrap_or_default();
     let login = Login {
         identifier: body.identifier,
         password: body.password,
-        device_token: device.token.or(delivery.device),
-        client,
+        device_token: device.token.take().or(delivery.device),
+        client: device.client(&permit.client)?,
     };
     let signed_in = app.authn.login(tenant, &login, permit.actor().request_id).await?;
     Ok(Tokens::new(&app, &signed_in, delivery.mode))
@@ -136,7 +138,7 @@ async fn create_login(
     responses((status = OK, body = TokenResponse, example = json!(tokens_sample()))),
     extensions(
         ("x-bailiwick-action" = json!(Refresh::NAME)),
-        ("x-problem-codes" = json!(["cross_site", "refresh_failed", "refresh_expired", "refresh_reused", "fingerprint_mismatch", "step_up_required", "token_revoked", "policy_violation", "no_active_version"])),
+        ("x-problem-codes" = json!(["cross_site", "refresh_failed", "refresh_expired", "refresh_reused", "fingerprint_mismatch", "step_up_required", "origin_not_allowed", "token_revoked", "policy_violation", "no_active_version"])),
     ),
 )]
 async fn refresh_session(
@@ -147,9 +149,19 @@ async fn refresh_session(
 ) -> Result<Tokens> {
     let missing = || Problem::new(Code::ValidationFailed).at("/refresh_token", "is missing");
     let presented = body.refresh_token.or(delivery.refresh).ok_or_else(missing)?;
+    trade(&app, &permit, &presented, delivery.mode).await
+}
+
+/// Trades a refresh token in.
+pub(in crate::http::routes) async fn trade(
+    app: &AppState,
+    permit: &OpenPermit<Refresh>,
+    presented: &SecretString,
+    mode: Mode,
+) -> Result<Tokens> {
     let client = permit.client.info((None, None));
     let signed_in = app.authn.refresh(presented.expose_secret(), &client, permit.actor().request_id).await?;
-    Ok(Tokens::new(&app, &signed_in, delivery.mode))
+    Ok(Tokens::new(app, &signed_in, mode))
 }
 
 /// Sign out

@@ -1,12 +1,15 @@
 //! Requests and answers of the tag.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     entities::Written,
-    http::problem::{Problem, Result},
+    http::{
+        extract::Member,
+        problem::{Problem, Result},
+    },
     policy::{EntityKey, EntityRow},
 };
 
@@ -150,24 +153,6 @@ pub(super) struct EntityPatch {
     pub parents: Member<Vec<Value>>,
 }
 
-/// What a patch says of a member.
-#[derive(Debug, Default)]
-pub(super) enum Member<T> {
-    /// Nothing.
-    #[default]
-    Kept,
-    /// It goes.
-    Removed,
-    /// It becomes this, or is merged with this.
-    Given(T),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Member<T> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> std::result::Result<Self, D::Error> {
-        Ok(Option::deserialize(reader)?.map_or(Self::Removed, Self::Given))
-    }
-}
-
 impl EntityPatch {
     /// The members that are given.
     pub(super) fn members(self) -> Map<String, Value> {
@@ -177,16 +162,6 @@ impl EntityPatch {
             ("parents", self.parents.json(Value::Array)),
         ];
         members.into_iter().filter_map(|(name, member)| Some((name.to_owned(), member?))).collect()
-    }
-}
-
-impl<T> Member<T> {
-    fn json(self, value: fn(T) -> Value) -> Option<Value> {
-        match self {
-            Self::Kept => None,
-            Self::Removed => Some(Value::Null),
-            Self::Given(given) => Some(value(given)),
-        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod bodies;
 mod bulk;
-mod expected;
 mod operations;
 
 pub(super) use operations::router;

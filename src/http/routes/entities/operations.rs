@@ -9,14 +9,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     bodies::{EntityBody, EntityPage, EntityPatch, EntityQuery, EntityRequest, WrittenBody, stored_sample},
     bulk::{__path_replace_entities, __path_write_entity_batch, replace_entities, write_entity_batch},
-    expected::{Expected, tag},
 };
 use crate::{
     entities::{EntityFilter, Written},
     http::{
         actions::{Action, ReadEntities, WriteEntities},
         codes::Code,
-        extract::{Json, LargeJson, PageQuery, Path, Permit, Query},
+        extract::{Expected, Json, LargeJson, PageQuery, Path, Permit, Query, entity_tag},
         problem::{Problem, Result},
         state::AppState,
     },
@@ -44,7 +43,7 @@ fn parent_name(text: &str) -> Result<EntityKey> {
 
 /// An entity with its tag.
 fn answer(status: StatusCode, row: EntityRow) -> Result<Response> {
-    let tag = tag(row.revision);
+    let tag = entity_tag(row.revision.0);
     let mut response = (status, Json(EntityBody::try_from(row)?)).into_response();
     if let Some(tag) = tag {
         response.headers_mut().insert(ETAG, tag);

@@ -1,4 +1,4 @@
-//! `If-Match` (RFC 9110 §13.1.1): a write happens only to the entity that the caller has seen.
+//! `If-Match` (RFC 9110 §13.1.1): a write happens only to the thing that the caller has seen.
 
 use std::convert::Infallible;
 
@@ -7,11 +7,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, header::IF_MATCH, request::Parts},
 };
 
-use crate::{entities::IfMatch, http::state::AppState, policy::Revision};
+use crate::{base::IfMatch, http::state::AppState};
 
-/// What the request expects of the entity; without the header, nothing.
+/// What the request expects of the thing that it is about; without the header, nothing.
 #[derive(Debug)]
-pub(super) struct Expected(pub(super) IfMatch);
+pub struct Expected(pub IfMatch);
 
 impl FromRequestParts<AppState> for Expected {
     type Rejection = Infallible;
@@ -21,8 +21,8 @@ impl FromRequestParts<AppState> for Expected {
     }
 }
 
-/// The entity tag of a revision.
-pub(super) fn tag(revision: Revision) -> Option<HeaderValue> {
+/// The entity tag of a revision (RFC 9110 §8.8.3).
+pub fn entity_tag(revision: i64) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{revision}\"")).ok()
 }
 
@@ -35,8 +35,8 @@ fn read(headers: &HeaderMap) -> IfMatch {
     if tags == ["*"] {
         return IfMatch::Exists;
     }
-    // A tag that no entity of ours ever had, a weak one included, matches none.
-    let known = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Revision);
+    // A tag that nothing of ours ever had, a weak one included, matches none.
+    let known = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
     IfMatch::OneOf(tags.iter().filter_map(known).collect())
 }
 
@@ -48,7 +48,7 @@ mod tests {
     fn tags_are_revisions() {
         let read_one =
             |text: &'static str| read(&HeaderMap::from_iter([(IF_MATCH, HeaderValue::from_static(text))]));
-        let of = |numbers: &[i64]| IfMatch::OneOf(numbers.iter().copied().map(Revision).collect());
+        let of = |numbers: &[i64]| IfMatch::OneOf(numbers.to_vec());
         assert_eq!(read(&HeaderMap::new()), IfMatch::Anything);
         assert_eq!(read_one("*"), IfMatch::Exists);
         for (text, expected) in [

@@ -1,0 +1,6 @@
+//! Tag `profiles`: what people say of themselves.
+
+mod bodies;
+mod operations;
+
+pub(super) use operations::router;
