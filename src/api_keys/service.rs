@@ -114,6 +114,13 @@ impl ApiKeyService {
         Ok(Page::cut(rows, limit, |key| key.id.to_string()))
     }
 
+    /// All keys of an owner, those that were revoked too, in the order in which they were made.
+    ///
+    /// Errors: the database failed.
+    pub async fn of_owner(&self, tenant: TenantId, owner: UserId) -> Result<Vec<ApiKey>> {
+        store::of_owner(&mut &self.parts.db, tenant, owner).await
+    }
+
     /// Changes a key that was not revoked, with its audit record.
     ///
     /// Errors: `NotFound`, `Storage`, `Entropy`.

@@ -180,6 +180,22 @@ pub(super) async fn list(
     Ok(rows.into_iter().map(ApiKey::from).collect())
 }
 
+/// All keys of an owner, those that were revoked too.
+pub(super) async fn of_owner(run: &mut dyn Run, tenant: TenantId, owner: UserId) -> Result<Vec<ApiKey>> {
+    let rows: Vec<Row> = run
+        .sql(
+            "SELECT id, tenant_id, owner_user_id, slot, name, env, scopes, roles, ip_allowlist, rate_rps,
+                    rate_burst, created_by, created_at_ms, expires_at_ms, last_used_at_ms, last_used_ip,
+                    revoked_at_ms
+             FROM api_keys WHERE tenant_id = $1 AND owner_user_id = $2 ORDER BY id",
+        )
+        .bind(tenant)
+        .bind(owner)
+        .all()
+        .await?;
+    Ok(rows.into_iter().map(ApiKey::from).collect())
+}
+
 /// How many keys an owner has that were not revoked.
 pub(super) async fn count(run: &mut dyn Run, tenant: TenantId, owner: UserId) -> Result<i64> {
     run.sql(

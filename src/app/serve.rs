@@ -65,6 +65,9 @@ pub async fn serve(mut config: Config, announce: impl Fn(&str) -> std::io::Resul
     if let Err(unfinished) = worker.shutdown(limit).await {
         tracing::warn!(tasks = unfinished.0, "stopped before everything was finished");
     }
+    if tokio::time::timeout(CLOSE_TIMEOUT, app.write_usage()).await.is_err() {
+        tracing::warn!("the last uses were not written in time");
+    }
     if tokio::time::timeout(CLOSE_TIMEOUT, app.db.close()).await.is_err() {
         tracing::warn!("the database did not close in time");
     }

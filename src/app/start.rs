@@ -200,6 +200,7 @@ impl App {
             mail: mail.clone(),
             pages: Pages::new(&config.mail, &config.public_url()),
             registration: config.registration.clone(),
+            sudo_secs: config.sessions.sudo_secs,
             limits: config.limits.clone(),
             gate,
             clients: clients.clone(),
@@ -273,6 +274,7 @@ impl App {
         worker.spawn("entities", self.entities.clone().run(worker.shutdown_token()));
         worker.spawn("api keys", self.api_keys.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
+        worker.spawn("session uses", self.sessions.clone().run_usage(worker.shutdown_token()));
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }
@@ -283,6 +285,16 @@ impl App {
             let interval = Duration::from_millis(self.config.policy.watch_interval_ms);
             let watch = FolderWatch::new(self.policies.clone(), self.config.policy.dir.clone(), interval);
             worker.spawn("folder watch", watch.run(worker.shutdown_token()));
+        }
+    }
+
+    /// Writes the uses of sessions and keys that wait: those of requests that were answered while the loops ended.
+    pub async fn write_usage(&self) {
+        if let Err(error) = self.sessions.write_usage().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "uses of sessions were not written");
+        }
+        if let Err(error) = self.api_keys.write_usage().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "uses of API keys were not written");
         }
     }
 

@@ -13,4 +13,4 @@ mod store;
 
 pub use error::AuditError;
 pub use model::{Actor, Entry, Record};
-pub use store::{has_request, list, record};
+pub use store::{about, has_request, list, record};

@@ -71,3 +71,18 @@ pub async fn has_request(
         .await?;
     Ok(found.is_some())
 }
+
+/// The newest records of a tenant in which `name` acts or is acted upon, newest first, 10,000 at most.
+///
+/// Errors: the database failed.
+pub async fn about(run: &mut dyn Run, tenant: TenantId, name: &str) -> Result<Vec<Record>, StorageError> {
+    run.sql(
+        "SELECT id, tenant_id, at_ms, actor, action, subject, detail, request_id
+         FROM audit_log WHERE tenant_id = $1 AND (actor = $2 OR subject = $2)
+         ORDER BY at_ms DESC, id DESC LIMIT 10000",
+    )
+    .bind(tenant)
+    .bind(name)
+    .all()
+    .await
+}

@@ -70,7 +70,7 @@ impl AuthnService {
         let (ended, grant) = done?;
         parts.sessions.announce(&ended).await;
         let Some(grant) = grant else { return Ok(None) };
-        parts.sessions.warm(&grant.session).await;
+        parts.sessions.opened(&grant.session).await;
         let user = User { token_epoch: grant.session.epoch, ..known.user };
         self.signed_in(user, grant).await.map(Some)
     }

@@ -18,7 +18,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -91,6 +91,11 @@ impl Callers {
         let counts = entry.at <= now && now < entry.until && entry.dropped_keys == dropped_keys;
         let is_fresh = || now.since(entry.at) <= DEGRADED_TTL || !is_degraded();
         (counts && is_fresh()).then_some(entry.caller)
+    }
+
+    /// When a use of this token was last noted, whether or not its verification still counts.
+    pub(super) fn noted_at(&self, token: &Digest32) -> Option<Arc<AtomicI64>> {
+        self.verified.get(token).map(|entry| Arc::clone(&entry.caller.noted_at))
     }
 
     /// Keeps a caller who was verified in full at `now` and whose session lasts to `session_ends`; answers until when.

@@ -1,5 +1,7 @@
 //! Why somebody is not signed in, up or out.
 
+use std::time::Duration;
+
 use super::{PasswordError, PasswordProblem, Reached};
 use crate::{
     api_keys::ApiKeyError,
@@ -83,7 +85,10 @@ pub enum AuthnError {
     NoAddress,
     /// The caller proved too long ago who they are.
     #[error("prove again who you are")]
-    StepUpRequired,
+    StepUpRequired {
+        /// How long ago it may have been.
+        max_age: Duration,
+    },
     /// The credentials are good, and the policies keep the user out. Nothing that the user has is ended by it.
     #[error("the policies do not allow `{action}` here")]
     Denied {

@@ -1,6 +1,6 @@
 //! Who calls.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{AuthnError, AuthnService, Caller, UserCaller, shared_claims::Shared};
 use crate::{
@@ -14,12 +14,24 @@ use crate::{
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 impl AuthnService {
-    /// Says who calls, by the bearer token of the request. No token is nobody; a token that is not
-    /// accepted is an error, never nobody. Verified callers are remembered for a while; see `callers`.
+    /// [`AuthnService::identify_from`], of a token that came from nobody knows where.
+    ///
+    /// Errors: as there.
+    pub async fn identify(&self, bearer: Option<&str>) -> Result<Caller, AuthnError> {
+        self.identify_from(bearer, None).await
+    }
+
+    /// Says who calls, by the bearer token of the request, and notes that its session is used. No token is nobody; a
+    /// token that is not accepted is an error, never nobody. Verified callers are remembered for a while; see
+    /// `callers`.
     ///
     /// Errors: `Token`, `Session` (`Revoked`, `Expired`), `Client` (`Revoked`), `Storage`.
     /// Source: identity.md §2.6.
-    pub async fn identify(&self, bearer: Option<&str>) -> Result<Caller, AuthnError> {
+    pub async fn identify_from(
+        &self,
+        bearer: Option<&str>,
+        ip: Option<IpAddr>,
+    ) -> Result<Caller, AuthnError> {
         let Some(bearer) = bearer else { return Ok(Caller::Anonymous) };
         let now = self.parts.clock.now();
         let token = (bearer.len() <= MAX_TOKEN_BYTES).then(|| Digest32::of(bearer));
@@ -27,22 +39,28 @@ impl AuthnService {
             && let Some(known) = self.remembered(token, now)?
         {
             self.parts.metrics.caller_looked_up(CallerLookup::Hit);
-            return Ok(Caller::User(known));
+            return Ok(Caller::User(self.seen(known, ip, now)));
         }
         let dropped_keys = self.parts.tokens.dropped_keys(); // before the verification
         if let Some(token) = &token
             && let Some(known) = self.shared(token, now, dropped_keys).await
         {
             self.parts.metrics.caller_looked_up(CallerLookup::Shared);
-            return Ok(Caller::User(known));
+            return Ok(Caller::User(self.seen(known, ip, now)));
         }
         self.parts.metrics.caller_looked_up(CallerLookup::Miss);
         match self.parts.tokens.verify_presented(bearer).await? {
             Presented::User(claims) => {
-                Ok(Caller::User(self.let_in((bearer, claims), token, now, dropped_keys).await?))
+                let caller = self.let_in((bearer, claims), token, now, dropped_keys).await?;
+                Ok(Caller::User(self.seen(caller, ip, now)))
             }
             Presented::Service(claims) => Ok(Caller::Service(self.parts.clients.caller(claims).await?)),
         }
+    }
+
+    fn seen(&self, caller: Arc<UserCaller>, ip: Option<IpAddr>, now: Millis) -> Arc<UserCaller> {
+        self.parts.sessions.note_use(&caller.claims, &caller.noted_at, ip, now);
+        caller
     }
 
     /// How many callers were verified in full since the start.
@@ -101,7 +119,11 @@ impl AuthnService {
         dropped_keys: u64,
     ) -> Result<Arc<UserCaller>, AuthnError> {
         let session_ends = self.parts.sessions.check_live(&claims).await?;
-        let caller = Arc::new(UserCaller::of(claims));
+        let mut caller = UserCaller::of(claims);
+        if let Some(known) = token.as_ref().and_then(|token| self.callers.noted_at(token)) {
+            caller.noted_at = known;
+        }
+        let caller = Arc::new(caller);
         let Some(token) = token else { return Ok(caller) };
         let until_ms = self.callers.keep(token, &caller, (now, session_ends), dropped_keys);
         if self.shared.is_used()

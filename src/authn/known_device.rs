@@ -8,11 +8,13 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::AuthnService;
+use super::{AuthnError, AuthnService};
 use crate::{
     base::{DeviceId, PlainToken, TenantId, UserId},
+    mail::Kind,
     sessions::LiveSession,
     users::User,
+    write_tx,
 };
 
 /// What a device token begins with.
@@ -27,6 +29,29 @@ impl AuthnService {
         let tag = self.device_tag(session.tenant_id, session.user_id, session.epoch, session.device_id);
         let tag = BASE64_URL_SAFE_NO_PAD.encode(tag.get(..TAG_BYTES).unwrap_or(&tag));
         PlainToken::new(format!("{PREFIX}{}.{tag}", session.device_id))
+    }
+
+    /// Tells a user of a sign-in from a device that is not the one they are `known` on; not of their first. Failing is
+    /// no error: they are signed in.
+    ///
+    /// Source: ASVS 5.0 §6.3.5.
+    pub(super) async fn tell_of_new_device(&self, session: &LiveSession, known: Option<DeviceId>) {
+        let parts = &self.parts;
+        if known == Some(session.device_id) || !parts.mail.is_on() {
+            return;
+        }
+        let (tenant, user) = (session.tenant_id, session.user_id);
+        let told = async {
+            if parts.sessions.devices(tenant, user).await?.len() < 2 {
+                return Ok(());
+            }
+            write_tx!(parts.db, "authn.new_device", |tx| -> Result<(), AuthnError> {
+                Ok(parts.mail.queue_in(tx, tenant, Kind::NewDevice, Some(user), None).await?)
+            })
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a user is not told of a new device");
+        }
     }
 
     /// The device of `user` that a token proves; none when it proves nothing.

@@ -79,7 +79,8 @@ impl AuthnService {
             Opened::Session(grant) => *grant,
             Opened::SecondStep(token) => return Err(AuthnError::MfaRequired { token }),
         };
-        self.parts.sessions.warm(&grant.session).await;
+        self.parts.sessions.opened(&grant.session).await;
+        self.tell_of_new_device(&grant.session, subject.device()).await;
         if verdict.is_outdated {
             self.rehash(&known, login).await;
         }

@@ -10,6 +10,7 @@
 //! | logout | none | one session over, or all |
 //! | second factor | none | the session that a right password alone did not open |
 //! | verify an address, reset a password | none; one hash | by a link that works once |
+//! | leave | none | an account that is closed, or erased |
 //! | open a session for a user of a tenant's own | none | a session for the pages of one origin |
 //! | set up | one hash | the first administrator |
 //!
@@ -26,10 +27,13 @@ mod account;
 mod administration;
 mod anomaly;
 mod callers;
+mod erasure;
 mod error;
+mod export;
 mod gate;
 mod guessable;
 mod identify;
+mod import;
 mod known_device;
 mod links;
 mod lockout;
@@ -39,6 +43,7 @@ mod model;
 mod onboarding;
 mod passwords;
 mod post;
+mod recent;
 mod recovery;
 mod rules;
 mod sdk;
@@ -51,7 +56,9 @@ mod throttle;
 mod validate;
 
 pub use error::AuthnError;
+pub use export::AccountExport;
 pub use gate::{Entrant, Gate, proves_second_factor};
+pub use import::{IMPORT_CHUNK, Imported, ReadLine, Refusal, UserLine, user_line};
 pub use links::{Link, Purpose, PurposeError};
 pub use mfa::{Enrolment, MfaLogin, Proof, SecondFactor, StepUp};
 pub use model::{Caller, Login, PasswordChange, Registered, Registration, SignedIn, UserCaller};

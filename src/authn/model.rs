@@ -1,6 +1,6 @@
 //! What is asked and answered.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -87,6 +87,8 @@ pub struct UserCaller {
     pub auth_time: Millis,
     /// All that the token says.
     pub claims: AccessClaims,
+    /// When a use of the token was last noted, Unix milliseconds.
+    pub(super) noted_at: Arc<AtomicI64>,
 }
 
 impl UserCaller {
@@ -112,6 +114,7 @@ impl UserCaller {
             amr: claims.amr.clone(),
             auth_time: Millis(claims.auth_time.saturating_mul(1000)),
             claims,
+            noted_at: Arc::default(),
         }
     }
 }

@@ -82,6 +82,7 @@ impl AuthnService {
             Kind::AlreadyRegistered => Some(Letter::already_registered(to)),
             Kind::SecondFactorChanged => Some(Letter::second_factor_changed(to)),
             Kind::PasswordChanged => Some(Letter::password_changed(to)),
+            Kind::NewDevice => Some(Letter::new_device(to)),
             Kind::EmailChanged | Kind::ChangeEmail => None,
         })
     }

@@ -3,7 +3,7 @@
 //! Who asks for mail is answered the same for every address, known or not: one row is queued, and whether there
 //! is somebody to write to is found out later (threat T9).
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -22,9 +22,6 @@ use crate::{
     users::{Email, User},
     write_tx,
 };
-
-/// How long ago a caller may have proved who they are, for what strangers must not do in an open session.
-pub(super) const RECENT: Duration = Duration::from_mins(5);
 
 impl AuthnService {
     /// Asks for a link to choose a new password.
@@ -169,17 +166,5 @@ impl AuthnService {
             let entry = actor.does(tenant, "email_change_asked", &caller.name, json!({}));
             Ok(audit::record(tx, parts.clock.now(), &*parts.entropy, entry).await?)
         })
-    }
-
-    /// Whether a caller proved who they are only a moment ago; refreshing a token proves nothing.
-    ///
-    /// Errors: `StepUpRequired`.
-    /// Source: RFC 9470; ASVS 5.0 §7.5.1.
-    pub fn require_recent(&self, caller: &UserCaller) -> Result<(), AuthnError> {
-        let now = self.parts.clock.now();
-        if caller.auth_time <= now && now.since(caller.auth_time) <= RECENT {
-            return Ok(());
-        }
-        Err(AuthnError::StepUpRequired)
     }
 }

@@ -65,6 +65,8 @@ pub struct AuthnParts {
     pub metrics: Arc<Metrics>,
     /// Who may sign up.
     pub registration: RegistrationConfig,
+    /// How old a proof of who one is may be for sensitive changes, seconds.
+    pub sudo_secs: u64,
     /// How often strangers may try.
     pub limits: LimitsConfig,
     /// Who asks the policies.

@@ -37,7 +37,7 @@ pub(super) enum Command {
     /// Make, list, suspend and resume tenants
     #[command(subcommand)]
     Tenant(tenant::Command),
-    /// List, lock and unlock users; make links for them
+    /// List, lock, erase, import and export users; make links for them
     #[command(subcommand)]
     User(user::Command),
     /// Make, list and revoke API keys

@@ -23,5 +23,6 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod user;
+mod user_lines;
 
 pub use run::run;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{args::Global, output, run::Outcome, runtime::block_on};
+use super::{args::Global, output, run::Outcome, runtime::block_on, user_lines};
 use crate::{
     app::{App, Overrides},
     audit::Actor,
@@ -24,6 +24,14 @@ pub(super) enum Command {
         /// Only those whose address or user name begins with this
         search: Option<String>,
     },
+    /// Print what there is of a user
+    Show(Which),
+    /// Erase an account for good
+    Delete(Which),
+    /// Take users over, one JSON object a line, and print what became of each line
+    Import(user_lines::Import),
+    /// Print all users, one JSON object a line, as `import` takes them
+    Export(user_lines::Export),
     /// Lock an account and end its sessions
     Lock(Which),
     /// Lift a lock, by an administrator or by wrong passwords
@@ -61,22 +69,27 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
         let app = App::start(config, Overrides::default()).await?;
         let done = act(&app, command).await;
         app.db.close().await;
-        done.map(|()| Outcome::Good)
+        done
     })
 }
 
-async fn act(app: &App, command: &Command) -> anyhow::Result<()> {
+async fn act(app: &App, command: &Command) -> anyhow::Result<Outcome> {
     match command {
-        Command::List { search } => list(app, search.as_deref()).await,
+        Command::List { search } => list(app, search.as_deref()).await?,
+        Command::Show(which) => show(app, &which.find(app).await?).await?,
+        Command::Delete(which) => {
+            let user = which.find(app).await?;
+            app.authn.delete_user(TENANT, user.id, CLI).await?;
+        }
+        Command::Import(import) => return import.run(app, TENANT, CLI).await,
+        Command::Export(export) => export.run(app, TENANT, CLI).await?,
         Command::Lock(which) => {
             let user = which.find(app).await?;
             app.authn.set_user_status(TENANT, user.id, UserStatus::Locked, CLI).await?;
-            Ok(())
         }
         Command::Unlock(which) => {
             let user = which.find(app).await?;
             app.authn.unlock_user(TENANT, user.id, CLI).await?;
-            Ok(())
         }
         Command::ResetLink { user, purpose } => {
             let purpose = match purpose {
@@ -86,9 +99,32 @@ async fn act(app: &App, command: &Command) -> anyhow::Result<()> {
             let user = user.find(app).await?;
             let link = app.authn.user_link(TENANT, user.id, purpose, CLI).await?;
             output::data(&format!("{}\n", link.url.expose()))?;
-            Ok(())
         }
     }
+    Ok(Outcome::Good)
+}
+
+/// Prints a line a fact: its name, what it is.
+async fn show(app: &App, user: &User) -> anyhow::Result<()> {
+    let roles = app.roles.names_of(TENANT, user.id).await?.join(" ");
+    let active = app.sessions.last_use(TENANT, user.id).await?;
+    let sessions = app.sessions.list(TENANT, user.id).await?.len();
+    let none = || "-".to_owned();
+    for (what, is) in [
+        ("id", user.id.to_string()),
+        ("email", user.email.clone().unwrap_or_else(none)),
+        ("email_verified", user.email_verified.to_string()),
+        ("username", user.username.clone().unwrap_or_else(none)),
+        ("name", user.name.clone().unwrap_or_else(none)),
+        ("status", user.status.as_str().to_owned()),
+        ("created_at", user.created_at_ms.to_string()),
+        ("last_active_at", active.map_or_else(none, |at| at.to_string())),
+        ("roles", roles),
+        ("sessions", sessions.to_string()),
+    ] {
+        output::data(&format!("{what}\t{is}\n"))?;
+    }
+    Ok(())
 }
 
 async fn list(app: &App, search: Option<&str>) -> anyhow::Result<()> {

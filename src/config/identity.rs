@@ -37,7 +37,7 @@ section! {
 section! {
     /// Sessions and refresh tokens.
     struct SessionsConfig in "sessions" {
-        /// Life of an unused session, seconds; each refresh begins it anew.
+        /// Life of an unused session, seconds; each use begins it anew.
         idle_ttl_secs: u64 = 604_800,
         /// Life of a session however much it is used, seconds.
         absolute_ttl_secs: u64 = 2_592_000,
@@ -45,6 +45,11 @@ section! {
         refresh_grace_secs: u64 = 30,
         /// How often a node pulls revocations that the bus may have lost, seconds.
         revocation_poll_secs: u64 = 5,
+        /// Sessions that a user may have at once (1 to 10 000); with one more, the oldest ends.
+        max_per_user: u32 = 50,
+        /// How long ago a caller may have proved who they are, for changes of the address, the second factor, API keys and
+        /// other sessions, seconds (30 to 86 400).
+        sudo_secs: u64 = 300,
         /// What a refresh by another browser or program than the sign-in's leads to: nothing (`off`), a record in the
         /// audit log (`warn`), another sign-in (`step_up`), or the end of the session (`revoke`).
         on_other_agent: FingerprintPolicy = FingerprintPolicy::Warn,
@@ -161,10 +166,15 @@ impl SessionsConfig {
             );
         }
         found.within("sessions.refresh_grace_secs", self.refresh_grace_secs, 0..=600);
+        found.within("sessions.sudo_secs", self.sudo_secs, 30..=86_400);
+        found.within("sessions.max_per_user", u64::from(self.max_per_user), 1..=10_000);
         found.within("sessions.revocation_poll_secs", self.revocation_poll_secs, 1..=3600);
     }
 
     pub(super) fn weaknesses(&self, found: &mut Problems) {
+        if self.sudo_secs > 900 {
+            found.add("sessions.sudo_secs", "whoever finds an open session can change the account this long");
+        }
         if self.revocation_poll_secs > 60 {
             found
                 .add("sessions.revocation_poll_secs", "a lost message lets a revoked session live this long");

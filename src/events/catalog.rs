@@ -34,6 +34,8 @@ catalog! {
     "user_created" => "bwk.user.created.v1" "USER_CREATED", user_id [status];
     "user_locked" => "bwk.user.locked.v1" "USER_LOCKED", user_id [];
     "user_unlocked" => "bwk.user.unlocked.v1" "USER_UNLOCKED", user_id [];
+    "user_changed" => "bwk.user.updated.v1" "ACCOUNT_UPDATED", user_id [];
+    "user_deleted" => "bwk.user.deleted.v1" "USER_DELETED", user_id [];
     "user_disabled" => "bwk.user.disabled.v1" "USER_DISABLED", user_id [];
 
     "session_opened" => "bwk.session.created.v1" "USER_LOGGED_IN", session_id [user_id amr];
@@ -102,6 +104,7 @@ pub const UNTOLD: &[&str] = &[
     "signing_key_unusable",
     "user_link_made",
     "user_made_pending",
+    "users_exported",
 ];
 
 impl Kind {

@@ -74,6 +74,14 @@ actions! {
     ReadMetrics "readMetrics" Tenant;
     /// Reading one's own account.
     ReadOwnProfile "readOwnProfile" Caller;
+    /// Changing one's own names.
+    UpdateOwnAccount "updateOwnAccount" Caller;
+    /// Getting a copy of what is kept about oneself.
+    ExportOwnData "exportOwnData" Caller;
+    /// Closing one's own account.
+    DeactivateOwnAccount "deactivateOwnAccount" Caller;
+    /// Erasing one's own account.
+    DeleteOwnAccount "deleteOwnAccount" Caller;
     /// Changing one's own password.
     ChangeOwnPassword "changeOwnPassword" Caller;
     /// Reading one's own second factor.
@@ -156,6 +164,14 @@ actions! {
     UpdateProfile "updateProfile" User;
     /// Listing users.
     ListUsers "listUsers" Tenant;
+    /// Reading about a user.
+    ReadUser "readUser" Tenant;
+    /// Erasing an account.
+    DeleteUser "deleteUser" Tenant;
+    /// Taking users over from elsewhere.
+    ImportUsers "importUsers" Tenant;
+    /// Giving all users away.
+    ExportUsers "exportUsers" Tenant;
     /// Locking an account.
     LockUser "lockUser" Tenant;
     /// Lifting a lock.

@@ -137,7 +137,7 @@ impl Code {
             | Self::SessionExpired => Some("Bearer error=\"invalid_token\""),
             // RFC 9470 §3.
             Self::StepUpRequired => Some(
-                "Bearer error=\"insufficient_user_authentication\", error_description=\"a more recent sign-in is needed\", max_age=\"300\"",
+                "Bearer error=\"insufficient_user_authentication\", error_description=\"a more recent sign-in is needed\"",
             ),
             Self::ApiKeyInvalid | Self::ApiKeyRevoked | Self::ApiKeyExpired => Some("ApiKey"),
             Self::InsufficientPermissions => Some("Bearer error=\"insufficient_scope\""),

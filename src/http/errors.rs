@@ -146,7 +146,7 @@ impl From<AuthnError> for Problem {
                 Self::new(Code::Conflict).detail(error.to_string())
             }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
-            AuthnError::StepUpRequired => Self::new(Code::StepUpRequired),
+            AuthnError::StepUpRequired { max_age } => Self::step_up(None, Some(max_age.as_secs())),
             AuthnError::Denied { decision, .. } => Self::new(Code::PolicyViolation)
                 .detail(error.to_string())
                 .extension("decision_id", decision.to_string()),

@@ -97,7 +97,7 @@ impl Problem {
         limit.refusal().fold(self, |problem, (name, value)| problem.header(name, value))
     }
 
-    /// A proof of who one is that the policies want, with the challenge of RFC 9470 §3.
+    /// Another proof of who one is, with the challenge of RFC 9470 §3: of which class, and how old at most.
     pub fn step_up(acr: Option<&str>, max_age_secs: Option<u64>) -> Self {
         // The characters of a quoted string that need no escape; a policy's author has no need of others.
         let plain = |c: &char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');

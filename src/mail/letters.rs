@@ -107,4 +107,12 @@ impl Letter {
                     for a new password at once and tell your administrator.\n";
         Self { to, subject: "Your second factor was changed", text: text.to_owned() }
     }
+
+    /// Tells of a sign-in from a device that was not seen before.
+    #[must_use]
+    pub fn new_device(to: String) -> Self {
+        let text = "Hello,\n\nsomebody signed in to your account from a device that it was not used on before. If it was not \
+                    you, choose another password at once and end that session.\n";
+        Self { to, subject: "A new device signed in", text: text.to_owned() }
+    }
 }

@@ -19,10 +19,12 @@ pub enum Kind {
     PasswordChanged,
     /// The second factor was turned on or off, or has new recovery codes.
     SecondFactorChanged,
+    /// Somebody signed in from a device that was not seen before.
+    NewDevice,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::VerifyEmail,
         Self::AlreadyRegistered,
         Self::ResetPassword,
@@ -30,6 +32,7 @@ impl Kind {
         Self::EmailChanged,
         Self::PasswordChanged,
         Self::SecondFactorChanged,
+        Self::NewDevice,
     ];
 
     /// The stored word.
@@ -43,6 +46,7 @@ impl Kind {
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
             Self::SecondFactorChanged => "second_factor_changed",
+            Self::NewDevice => "new_device",
         }
     }
 }

@@ -63,6 +63,19 @@ impl MailService {
         Ok(())
     }
 
+    /// Forgets all mail to or about a user who is erased.
+    ///
+    /// Errors: the database failed.
+    pub async fn forget_user_in(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        user: UserId,
+        addresses: &[&str],
+    ) -> Result<()> {
+        store::delete_of_user(tx, tenant, user, addresses).await
+    }
+
     /// Waits until something may have been queued here.
     pub async fn queued(&self) {
         self.queued.notified().await;

@@ -61,3 +61,20 @@ pub(super) async fn delete(run: &mut dyn Run, tenant: TenantId, id: MailId) -> R
     run.sql("DELETE FROM mails WHERE tenant_id = $1 AND id = $2").bind(tenant).bind(id).run().await?;
     Ok(())
 }
+
+/// Removes all mail to or about a user, by whichever address.
+pub(super) async fn delete_of_user(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    user: UserId,
+    addresses: &[&str],
+) -> Result<()> {
+    run.sql("DELETE FROM mails WHERE tenant_id = $1 AND (user_id = $2 OR address IN (")
+        .bind(tenant)
+        .bind(user)
+        .list(addresses.iter().copied())
+        .push("))")
+        .run()
+        .await?;
+    Ok(())
+}

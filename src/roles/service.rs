@@ -1,6 +1,6 @@
 //! Use cases around roles.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::json;
 
@@ -127,6 +127,28 @@ impl RoleService {
         let after = after.map(Cursor::key);
         let rows = store::bindings(&mut &self.db, tenant, user, after, limit).await?;
         Ok(Page::cut(rows, limit, |binding| binding.id.to_string()))
+    }
+
+    /// The bindings of one user, in the order in which they were made.
+    ///
+    /// Errors: the database failed.
+    pub async fn bindings_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Binding>> {
+        store::bindings_of(&mut &self.db, tenant, &[user]).await
+    }
+
+    /// The names of the roles granted to each of some users, without what they inherit.
+    ///
+    /// Errors: the database failed.
+    pub async fn names_of_all(
+        &self,
+        tenant: TenantId,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, Vec<String>>> {
+        let mut names: HashMap<UserId, Vec<String>> = HashMap::new();
+        for binding in store::bindings_of(&mut &self.db, tenant, users).await? {
+            names.entry(binding.user_id).or_default().push(binding.role);
+        }
+        Ok(names)
     }
 
     /// The binding of this id.

@@ -118,6 +118,23 @@ pub(super) async fn bindings(
     .await
 }
 
+/// The bindings of some users.
+pub(super) async fn bindings_of(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    users: &[UserId],
+) -> Result<Vec<Binding>> {
+    run.sql(
+        "SELECT id, tenant_id, user_id, role, created_by, created_at_ms FROM role_bindings
+         WHERE tenant_id = $1 AND user_id IN (",
+    )
+    .bind(tenant)
+    .list(users.iter().copied())
+    .push(") ORDER BY id")
+    .all()
+    .await
+}
+
 /// The names of the roles that were granted to a user, by name.
 pub(super) async fn names_of(run: &mut dyn Run, tenant: TenantId, user: UserId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = run

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{SessionError, SessionService, store};
+use super::{SessionError, SessionService, news};
 use crate::{
     base::{Millis, SessionId, UserId},
     bus::{Event, Topic},
@@ -70,7 +70,7 @@ impl SessionService {
             Some(last) => last.min(now), // a clock that jumped back must not skip anything
             None => now.minus(self.settings.news_ttl),
         };
-        for row in store::news_since(&mut &self.db, since.minus(OVERLAP)).await? {
+        for row in news::since(&mut &self.db, since.minus(OVERLAP)).await? {
             match row.kind.as_str() {
                 "session" => {
                     if let Ok(session) = row.subject.parse() {
@@ -94,7 +94,7 @@ impl SessionService {
     pub async fn prune(&self) -> Result<u64, SessionError> {
         let before: Millis = self.clock.now().minus(self.settings.news_ttl).minus(PRUNE_AFTER);
         write_tx!(self.db, "sessions.prune", |tx| -> Result<u64, SessionError> {
-            Ok(store::prune_news(tx, before).await?)
+            Ok(news::prune(tx, before).await?)
         })
     }
 

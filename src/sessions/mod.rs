@@ -19,6 +19,7 @@
 //!   we cannot prove to have issued changes nothing (identity.md §2.4, threat T13).
 //! - INVARIANT: a session whose epoch is not its user's is dead, whatever else is written anywhere. The
 //!   epoch is compared in the statement that opens, and in the one that rotates.
+//! - A use moves the idle end, batched; see `usage`. No copy says a later end than SQL does.
 //! - A session that a tenant's own server opened with an API key ends with the key, and its tokens are good for the
 //!   pages of one origin at most.
 //! - While `Kv` is away, sessions are read from SQL. While SQL is away nothing is live and nothing is
@@ -30,19 +31,25 @@
 mod devices;
 mod epoch;
 mod error;
+mod evict;
 mod fingerprint;
 mod follow;
 mod hot;
 mod model;
+mod news;
 mod refresh;
 mod revoke;
 mod rotate;
 mod service;
 mod store;
+mod usage;
+mod uses;
 
 pub use devices::{Device, DeviceChange, DeviceName, PublicKey, PublicKeyError};
 pub use epoch::View;
 pub use error::SessionError;
 pub use hot::{KeySalt, SaltError, session_key};
-pub use model::{ClientInfo, Ended, Grant, LiveSession, NewSession, OpenedBy, Session, SessionSettings};
+pub use model::{
+    ClientInfo, Ended, Grant, LiveSession, NewSession, OpenedBy, PastSession, Session, SessionSettings,
+};
 pub use service::{SessionParts, SessionService};

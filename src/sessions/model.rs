@@ -23,6 +23,8 @@ pub struct SessionSettings {
     pub refresh_grace: Duration,
     /// How often revocations are pulled.
     pub poll: Duration,
+    /// Sessions that a user has at most.
+    pub max_per_user: u32,
     /// What another browser or program leads to.
     pub on_other_agent: FingerprintPolicy,
     /// What another platform leads to.
@@ -40,6 +42,7 @@ impl SessionSettings {
             absolute_ttl: Duration::from_secs(sessions.absolute_ttl_secs),
             refresh_grace: Duration::from_secs(sessions.refresh_grace_secs),
             poll: Duration::from_secs(sessions.revocation_poll_secs),
+            max_per_user: sessions.max_per_user,
             on_other_agent: sessions.on_other_agent,
             on_other_platform: sessions.on_other_platform,
             news_ttl: Duration::from_secs(tokens.access_ttl_secs.saturating_add(tokens.leeway_secs)),
@@ -199,18 +202,32 @@ pub struct Session {
     pub device_platform: Option<String>,
     /// Where it was opened from.
     pub ip_first: Option<String>,
-    /// Where it was last refreshed from.
+    /// Where it was last used from.
     pub ip_last: Option<String>,
     /// The `User-Agent` at opening.
     pub user_agent: Option<String>,
     /// When it was opened.
     pub created_at_ms: Millis,
-    /// When it was last refreshed.
+    /// When it was last used, to the minute.
     pub last_seen_at_ms: Millis,
     /// When it ends if it is not used.
     pub idle_expires_at_ms: Millis,
     /// When it ends in any case.
     pub abs_expires_at_ms: Millis,
+}
+
+/// A session, live or over, as it is told to whom it was of.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PastSession {
+    /// The session.
+    #[sqlx(flatten)]
+    pub session: Session,
+    /// How the user proved who they are, words separated by spaces (RFC 8176).
+    pub amr: String,
+    /// When it was ended, if somebody ended it.
+    pub revoked_at_ms: Option<Millis>,
+    /// Why.
+    pub revoke_reason: Option<String>,
 }
 
 /// What a committed transaction ended: to be announced with

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Ended, Session, SessionError, SessionService, hot::session_key, store};
+use super::{Ended, PastSession, Session, SessionError, SessionService, hot::session_key, news, store, uses};
 use crate::{
     audit::{self, Actor},
-    base::{ApiKeyId, SessionId, TenantId, UserId},
+    base::{ApiKeyId, Millis, SessionId, TenantId, UserId},
     bus::Topic,
     storage::Tx,
     write_tx,
@@ -17,6 +17,20 @@ impl SessionService {
     /// Errors: `Storage`.
     pub async fn list(&self, tenant: TenantId, user: UserId) -> Result<Vec<Session>, SessionError> {
         Ok(store::list(&mut &self.db, tenant, user, self.clock.now()).await?)
+    }
+
+    /// The sessions of a user, live and over, the newest first, 10,000 at most.
+    ///
+    /// Errors: `Storage`.
+    pub async fn past(&self, tenant: TenantId, user: UserId) -> Result<Vec<PastSession>, SessionError> {
+        Ok(uses::all_of(&mut &self.db, tenant, user).await?)
+    }
+
+    /// When a user was last active: the last use of any session that is still known, to the minute.
+    ///
+    /// Errors: `Storage`.
+    pub async fn last_use(&self, tenant: TenantId, user: UserId) -> Result<Option<Millis>, SessionError> {
+        Ok(uses::last_use(&mut &self.db, tenant, user).await?)
     }
 
     /// Whose session this is.
@@ -78,7 +92,7 @@ impl SessionService {
             let now = self.clock.now();
             let mut ended = Ended::default();
             for (id, device) in store::revoke_all(tx, tenant, user, Some(keep), "revoked", now).await? {
-                store::add_news(tx, "session", &id.to_string(), 0, now).await?;
+                news::add(tx, "session", &id.to_string(), 0, now).await?;
                 ended.sessions.push((id, user, device));
             }
             let (subject, detail) = (
@@ -108,7 +122,7 @@ impl SessionService {
         let now = self.clock.now();
         let ended = store::revoke_all(tx, tenant, user, None, reason, now).await?;
         let subject = user.to_string();
-        store::add_news(tx, "user", &subject, epoch, now).await?;
+        news::add(tx, "user", &subject, epoch, now).await?;
         let detail = json!({ "user_id": user, "reason": reason, "epoch": epoch, "ended": ended.len() });
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
@@ -129,7 +143,7 @@ impl SessionService {
         let now = self.clock.now();
         let sessions = store::revoke_tenant(tx, tenant, reason, now).await?;
         for (id, ..) in &sessions {
-            store::add_news(tx, "session", &id.to_string(), 0, now).await?;
+            news::add(tx, "session", &id.to_string(), 0, now).await?;
         }
         let (subject, detail) = (tenant.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
@@ -155,7 +169,7 @@ impl SessionService {
             return Ok(Ended::default());
         }
         for (id, ..) in &sessions {
-            store::add_news(tx, "session", &id.to_string(), 0, now).await?;
+            news::add(tx, "session", &id.to_string(), 0, now).await?;
         }
         let (subject, detail) = (key.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
@@ -205,7 +219,7 @@ impl SessionService {
         let Some(device) = store::revoke(tx, tenant, user, session, reason, now).await? else {
             return Ok(None);
         };
-        store::add_news(tx, "session", &session.to_string(), 0, now).await?;
+        news::add(tx, "session", &session.to_string(), 0, now).await?;
         Ok(Some(Ended { sessions: vec![(session, user, device)], user: None }))
     }
 }

@@ -11,6 +11,7 @@ use super::{
     hot::{HotSession, session_key},
     refresh::RefreshToken,
     store,
+    usage::Usage,
 };
 use crate::{
     audit::{self, Actor},
@@ -59,6 +60,7 @@ pub struct SessionService {
     pub(super) hot_key: MacKey,
     pub(super) looks_key: MacKey,
     pub(super) news: News,
+    pub(super) usage: Usage,
 }
 
 impl SessionService {
@@ -66,6 +68,7 @@ impl SessionService {
     #[must_use]
     pub fn new(parts: SessionParts, master: &MasterKey) -> Self {
         let news = News::new(parts.settings.news_ttl + NEWS_MARGIN, parts.settings.poll);
+        let usage = Usage::new(&parts.settings);
         Self {
             db: parts.db,
             kv: parts.kv,
@@ -78,6 +81,7 @@ impl SessionService {
             hot_key: master.mac_key("session-copy"),
             looks_key: master.mac_key("fingerprint"),
             news,
+            usage,
         }
     }
 
@@ -95,12 +99,12 @@ impl SessionService {
         let grant = write_tx!(self.db, "sessions.open", |tx| -> Result<Grant, SessionError> {
             self.open_in(tx, new, client, actor).await
         })?;
-        self.warm(&grant.session).await;
+        self.opened(&grant.session).await;
         Ok(grant)
     }
 
     /// [`SessionService::open`] inside a transaction of the caller's, who calls
-    /// [`SessionService::warm`] after the commit.
+    /// [`SessionService::opened`] after the commit.
     ///
     /// Errors: as there.
     pub async fn open_in(

@@ -111,6 +111,15 @@ pub struct NewUser {
     pub phc: Option<Phc>,
 }
 
+/// What is changed of a user. What is `None` stays; an inner `None` takes the text away.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// Another user name.
+    pub username: Option<Option<Username>>,
+    /// Another name to show.
+    pub name: Option<Option<DisplayName>>,
+}
+
 /// A text that is no display name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a name has 1 to 200 characters and no control characters")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Credentials, Email, NewUser, Phc, User, UserError, UserStatus, store};
+use super::{Credentials, Email, NewUser, Phc, User, UserChange, UserError, UserStatus, store};
 use crate::{
     audit::{self, Actor},
     base::{Clock, Cursor, Entropy, Limit, Page, TenantId, UserId},
@@ -103,11 +103,64 @@ impl UserService {
         store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)
     }
 
+    /// Changes the names of a user, with its audit record.
+    ///
+    /// Errors: `UsernameTaken`, `NotFound`, `Storage`, `Entropy`.
+    pub async fn change(
+        &self,
+        tenant: TenantId,
+        id: UserId,
+        change: &UserChange,
+        actor: Actor<'_>,
+    ) -> Result<User, UserError> {
+        let changed = write_tx!(self.db, "users.change", |tx| -> Result<User, UserError> {
+            let now = self.clock.now();
+            match store::change(tx, tenant, id, change, now).await {
+                Ok(true) => {}
+                Ok(false) => return Err(UserError::NotFound),
+                Err(error) if error.fault() == Fault::Unique => return Err(UserError::UsernameTaken),
+                Err(error) => return Err(error.into()),
+            }
+            // What it was and is does not stand in the log: that is kept when the user is erased.
+            let (subject, detail) = (
+                id.to_string(),
+                json!({ "username": change.username.is_some(), "name": change.name.is_some() }),
+            );
+            let entry = actor.does(tenant, "user_changed", &subject, detail);
+            audit::record(tx, now, &*self.entropy, entry).await?;
+            store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)
+        })?;
+        self.changed(tenant, id).await;
+        Ok(changed)
+    }
+
+    /// Removes a user, and all that hangs on them in the database. The caller has ended their sessions, records it,
+    /// and calls [`UserService::changed`] after the transaction.
+    ///
+    /// Errors: `NotFound`, `Storage`.
+    pub async fn delete_in(&self, tx: &mut Tx, tenant: TenantId, id: UserId) -> Result<(), UserError> {
+        if store::delete(tx, tenant, id).await? { Ok(()) } else { Err(UserError::NotFound) }
+    }
+
     /// The user with this id and their password hash.
     ///
     /// Errors: the database failed.
     pub async fn credentials(&self, tenant: TenantId, id: UserId) -> Result<Option<Credentials>> {
         store::credentials_by_id(&mut &self.db, tenant, id).await
+    }
+
+    /// The users of a tenant with their password hashes, in the order in which they were made: for the host alone.
+    ///
+    /// Errors: the database failed.
+    pub async fn credentials_page(
+        &self,
+        tenant: TenantId,
+        after: Option<&Cursor>,
+        limit: Limit,
+    ) -> Result<Page<Credentials>> {
+        let rows =
+            store::credentials_page(&mut &self.db, tenant, after.map_or("", Cursor::key), limit).await?;
+        Ok(Page::cut(rows, limit, |known| known.user.id.to_string()))
     }
 
     /// The user whose address or user name has this norm, and their password hash.

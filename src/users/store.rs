@@ -1,8 +1,8 @@
 //! Tables `users` and `password_credentials`.
 
 use super::{
-    Credentials, DisplayName, Email, ExternalId, ExternalUser, NewUser, Phc, User, UserStatus, Username,
-    external::Told,
+    Credentials, DisplayName, Email, ExternalId, ExternalUser, NewUser, Phc, User, UserChange, UserStatus,
+    Username, external::Told,
 };
 use crate::{
     base::{Limit, Millis, TenantId, UserId},
@@ -177,6 +177,45 @@ pub(super) async fn set_email(
     Ok(changed == 1)
 }
 
+/// Changes the names; answers whether there is such a user.
+pub(super) async fn change(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    id: UserId,
+    change: &UserChange,
+    now: Millis,
+) -> Result<bool> {
+    let username = change.username.as_ref().and_then(Option::as_ref);
+    let name = change.name.as_ref().and_then(Option::as_ref);
+    let changed = run
+        .sql(
+            "UPDATE users SET
+                 username = CASE WHEN $3 = 1 THEN $4 ELSE username END,
+                 username_norm = CASE WHEN $3 = 1 THEN $5 ELSE username_norm END,
+                 name = CASE WHEN $6 = 1 THEN $7 ELSE name END,
+                 updated_at_ms = $8
+             WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant)
+        .bind(id)
+        .bind(i64::from(change.username.is_some()))
+        .bind(username.map(Username::text))
+        .bind(username.map(Username::norm))
+        .bind(i64::from(change.name.is_some()))
+        .bind(name.map(DisplayName::as_str))
+        .bind(now)
+        .run()
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Removes a user; answers whether there was one. What refers to the row goes with it.
+pub(super) async fn delete(run: &mut dyn Run, tenant: TenantId, id: UserId) -> Result<bool> {
+    let deleted =
+        run.sql("DELETE FROM users WHERE tenant_id = $1 AND id = $2").bind(tenant).bind(id).run().await?;
+    Ok(deleted == 1)
+}
+
 /// Marks the address as the user's, and lets in who waited for it; answers whether there is such a user.
 pub(super) async fn set_verified(
     run: &mut dyn Run,
@@ -226,6 +265,27 @@ pub(super) async fn credentials_by_id(
         .bind(tenant)
         .bind(id);
     Ok(row.optional::<CredentialsRow>().await?.map(Credentials::from))
+}
+
+/// The credentials of the users after an id.
+pub(super) async fn credentials_page(
+    run: &mut dyn Run,
+    tenant: TenantId,
+    after: &str,
+    limit: Limit,
+) -> Result<Vec<Credentials>> {
+    let rows = run
+        .sql(
+            "SELECT u.id, u.tenant_id, u.email, u.username, u.name, u.status, u.email_verified, u.token_epoch,
+                    u.created_at_ms, c.phc
+             FROM users u
+             LEFT JOIN password_credentials c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
+             WHERE u.tenant_id = $1 AND u.id > $2 ORDER BY u.id LIMIT $3",
+        )
+        .bind(tenant)
+        .bind(after)
+        .bind(limit.rows() + 1);
+    Ok(rows.all::<CredentialsRow>().await?.into_iter().map(Credentials::from).collect())
 }
 
 /// The credentials of the user whose address or user name has this norm. The two cannot be confused:

@@ -128,7 +128,8 @@ pub(crate) fn check(method: &Method, path: &str, reply: &Reply) {
     let schema = content.get(media).unwrap_or_else(|| panic!("{name} answers an undocumented `{media}`"));
     let mut wrong = Vec::new();
     let text = Value::String(reply.text.clone()); // the body of what is no JSON
-    let body = if media.contains("json") { &reply.body } else { &text };
+    let is_json = media.ends_with("/json") || media.ends_with("+json");
+    let body = if is_json { &reply.body } else { &text };
     fit(&schema["schema"], body, "", &mut wrong);
     assert!(wrong.is_empty(), "{name}: the body is not as documented: {wrong:?}: {}", reply.text);
 }

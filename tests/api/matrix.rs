@@ -41,7 +41,11 @@ struct Stage {
 
 impl Stage {
     async fn new(backend: Backend, who: &str) -> Option<Self> {
-        let test = TestApp::spawn_with(backend, |config| config.tenants.self_registration = true).await?;
+        let test = TestApp::spawn_with(backend, |config| {
+            config.tenants.self_registration = true;
+            config.sessions.max_per_user = 10_000; // the caller signs in for every attempt, all at one moment
+        })
+        .await?;
         let root = test.administrator().await;
         let caller = match who {
             "anonymous" | "service" => None,
@@ -162,7 +166,7 @@ impl Stage {
             "activate_policy_version" | "roll_back_policy_version" => json!({"version": 1}),
             "replace_entities" => json!([{"uid": {"type": "Team", "id": "t"}}]),
             "write_entity_batch" | "put_entity" | "patch_entity" | "promote_client_key"
-            | "make_user_link" | "update_profile" => json!({}),
+            | "make_user_link" | "update_own_user" | "update_profile" => json!({}),
             "register_client" => {
                 json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
             }
@@ -229,6 +233,7 @@ impl Stage {
             ("of a user", "get", "/v1/admin/sessions?user_id={user_id}", json!({})),
             ("of an admin", "get", "/v1/admin/sessions?user_id={boss_id}", json!({})),
             ("lock an admin", "post", "/v1/admin/users/{boss_id}/lock", json!({})),
+            ("erase an admin", "delete", "/v1/admin/users/{boss_id}", Value::Null),
             ("into system", "put", "/v1/policy-stores/system/entities/Tenant/x", json!({})),
             ("activate in system", "post", "/v1/policy-stores/system/activate", json!({"version": 1})),
             ("roll back system", "post", "/v1/policy-stores/system/rollback", json!({"version": 1})),
@@ -248,6 +253,10 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
     // What removes a thing comes last, so that the others find it.
     let mut listed = operations();
     listed.sort_by_key(|operation| (operation.method == "delete", operation.path, operation.method));
+    // Who has erased themselves tries nothing any more.
+    let (last, listed): (Vec<_>, Vec<_>) = listed
+        .into_iter()
+        .partition(|operation| operation.method == "delete" && operation.path == "/v1/users/me");
     for operation in listed {
         let name = operation.about["operationId"].as_str().unwrap();
         if operation.needs_client() {
@@ -282,6 +291,10 @@ async fn column(backend: Backend, who: &str) -> Option<BTreeMap<String, String>>
     for (what, method, path, body) in stage.variants() {
         let reply = stage.attempt(method, path, Some(body)).await;
         column.insert(format!("{path} {} ({what})", method.to_uppercase()), cell(&reply));
+    }
+    for operation in last {
+        let reply = stage.attempt(operation.method, operation.path, None).await;
+        column.insert(format!("{} {}", operation.path, operation.method.to_uppercase()), cell(&reply));
     }
     stage.test.whoami(&stage.root.token).await.expect(200);
     Some(column)

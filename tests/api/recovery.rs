@@ -93,9 +93,11 @@ both! {
             test.whoami(token).await.expect_problem(401, "token_revoked");
             assert_eq!(test.refresh(refresh).await.status, 401);
         }
-        test.login("ann@example.com", NEW).await;
         let mails = mailbox.collect(&test).await;
         assert_eq!(Mailbox::one(&mails).header("subject"), "Your password was changed");
+        test.login("ann@example.com", NEW).await;
+        let mails = mailbox.collect(&test).await;
+        assert_eq!(Mailbox::one(&mails).header("subject"), "A new device signed in");
     }
 
     async fn an_address_is_changed_by_proving_the_new_one(backend: Backend) {
@@ -122,6 +124,8 @@ both! {
         test.post_open(RESET, late).await.expect_problem(401, "link_invalid");
         test.try_login("ann@example.com", PASSWORD).await.expect_problem(401, "invalid_credentials");
         test.login("ann@new.example", PASSWORD).await;
+        let told = mailbox.collect(&test).await;
+        assert_eq!((&*Mailbox::one(&told).to, told[0].header("subject")), ("Ann@New.example", "A new device signed in"));
         // An address that somebody has is asked for like any other, and does not change hands.
         test.post("/v1/users/me/email", &ann.token, json!({"email": "bob@example.com"})).await.expect(202);
         let mails = mailbox.collect(&test).await;

@@ -18,6 +18,7 @@ both! {
             "id": ann.id, "tenant_id": "ten_00000000000070008000000000000001", "email": "Ann@Example.com",
             "email_verified": false, "username": "ann", "name": "Ann", "status": "active",
             "created_at": "2026-11-23T10:00:00.000Z", "roles": ["user"],
+            "last_active_at": "2026-11-23T10:00:00.000Z",
         }));
     }
 

@@ -70,6 +70,19 @@ impl World {
     }
 
     pub(crate) async fn node_on(&self, registration: RegistrationConfig, bus: Bus, kv: Kv) -> Node {
+        self.node_where(registration, bus, kv, |_| ()).await
+    }
+
+    /// A node whose sessions last otherwise.
+    pub(crate) async fn node_where(
+        &self,
+        registration: RegistrationConfig,
+        bus: Bus,
+        kv: Kv,
+        change: impl FnOnce(&mut SessionsConfig),
+    ) -> Node {
+        let mut lasting = SessionsConfig::default();
+        change(&mut lasting);
         let (db, master) = (self.test.db.clone(), MasterKey::new([5; 32]));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
@@ -90,7 +103,7 @@ impl World {
             bus: bus.clone(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
-            settings: SessionSettings::new(&SessionsConfig::default(), &TokensConfig::default()),
+            settings: SessionSettings::new(&lasting, &TokensConfig::default()),
             salt: KeySalt::new(SecretString::from(SALT)).unwrap(),
         };
         let sessions = Arc::new(SessionService::new(parts, &master));
@@ -133,6 +146,7 @@ impl World {
             pages: Pages::new(&MailConfig::default(), "https://auth.example.com"),
             metrics: Arc::default(),
             registration,
+            sudo_secs: 300,
             limits: no_limits(),
             clients,
             clock,

@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 83] = [
+const ROWS: [(&str, &[&str]); 89] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -40,6 +40,10 @@ const ROWS: [(&str, &[&str]); 83] = [
     ("readHealth", &["Tenant::\"t\""]),
     ("readMetrics", &["Tenant::\"t\""]),
     ("readOwnProfile", &["User::\"self\"", "User::\"other\""]),
+    ("updateOwnAccount", &["User::\"self\"", "User::\"other\""]),
+    ("exportOwnData", &["User::\"self\"", "User::\"other\""]),
+    ("deactivateOwnAccount", &["User::\"self\"", "User::\"other\""]),
+    ("deleteOwnAccount", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnPassword", &["User::\"self\"", "User::\"other\""]),
     ("readOwnMfa", &["User::\"self\"", "User::\"other\""]),
     ("changeOwnMfa", &["User::\"self\"", "User::\"other\""]),
@@ -81,6 +85,10 @@ const ROWS: [(&str, &[&str]); 83] = [
     ("readProfile", &["User::\"self\"", "User::\"other\"", "Tenant::\"t\"", "Tenant::\"other\""]),
     ("updateProfile", &["User::\"self\"", "User::\"other\"", "Tenant::\"t\"", "Tenant::\"other\""]),
     ("listUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("deleteUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
+    ("importUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("exportUsers", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("lockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("unlockUser", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),
     ("listUserSessions", &["Tenant::\"t\"", "Tenant::\"other\"", "User::\"other\""]),

@@ -7,7 +7,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use axum::http::Method;
-use bailiwick::users::UserStatus;
+use bailiwick::{
+    base::{Clock, Millis},
+    users::UserStatus,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -69,6 +72,8 @@ struct Session {
     access: Vec<String>,
     old_refresh: Vec<String>,
     is_live: bool,
+    /// When its user proved who they are.
+    proven_at: Millis,
 }
 
 struct Key {
@@ -116,7 +121,24 @@ impl World {
         let device = body["device_id"].as_str().unwrap().to_owned();
         let now = Actor::from(body);
         let access = vec![now.token.clone()];
-        self.sessions.push(Session { user, device, now, access, old_refresh: Vec::new(), is_live: true });
+        let (old_refresh, proven_at) = (Vec::new(), self.test.clock.now());
+        self.sessions.push(Session { user, device, now, access, old_refresh, is_live: true, proven_at });
+    }
+
+    /// Proves again who a session is of, where that was too long ago; answers the session to go on with.
+    async fn step_up(&mut self, at: usize) -> usize {
+        let Session { user, device, proven_at, now, .. } = &self.sessions[at];
+        if self.test.clock.now().since(*proven_at) <= Duration::from_mins(5) {
+            return at;
+        }
+        let (user, device, old) = (*user, device.clone(), now.clone());
+        let body = json!({"password": self.users[user].password});
+        let now = Actor::from(self.test.post("/v1/auth/step-up", &old.token, body).await.expect(200));
+        self.end(|session| session.now.session == old.session);
+        let (access, proven_at) = (vec![now.token.clone()], self.test.clock.now());
+        let old_refresh = Vec::new();
+        self.sessions.push(Session { user, device, now, access, old_refresh, is_live: true, proven_at });
+        self.sessions.len() - 1
     }
 
     /// Ends sessions in the model; one record is expected.
@@ -141,8 +163,10 @@ impl World {
             self.sign_in(user).await;
             return "sign in, because nobody is";
         };
+        let what = dice.below(14);
+        let at = if matches!(what, 7 | 12) { self.step_up(at).await } else { at };
         let (owner, now) = (self.sessions[at].user, self.sessions[at].now.clone());
-        match dice.below(14) {
+        match what {
             0..=2 => {
                 self.sign_in(user).await;
                 "sign in"

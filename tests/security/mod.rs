@@ -3,7 +3,7 @@
 mod histories;
 mod program_histories;
 mod t05_token_kinds;
-mod t09_enumeration;
+pub(crate) mod t09_enumeration;
 mod t10_hash_storm;
 mod t11_refresh_race;
 mod t12_lost_answers;
@@ -36,3 +36,4 @@ mod t55_device_theft;
 mod t56_widening;
 mod t57_client_secrets;
 mod t58_step_up;
+mod t60_erasure;

@@ -133,7 +133,7 @@ both! {
 }
 
 /// Made by other programs: bcrypt by crypt(3) and as a vector of jBCrypt, the rest by Python's hashlib.
-const FOREIGN: [(&str, &str); 5] = [
+pub(crate) const FOREIGN: [(&str, &str); 5] = [
     ("$2b$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG", PASSWORD),
     ("$2a$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.", ""),
     ("$scrypt$ln=4,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$0Pz6RuN9WCY6OfE3FYH5Myx0JqvNjul84VbFyWLBf4g", PASSWORD),

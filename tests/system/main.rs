@@ -38,3 +38,4 @@ mod start;
 mod stop;
 mod swap;
 mod tour;
+mod users;

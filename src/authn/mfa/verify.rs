@@ -117,7 +117,8 @@ impl AuthnService {
             }
         })?;
         parts.metrics.login_ended(LoginResult::Good);
-        parts.sessions.warm(&grant.session).await;
+        parts.sessions.opened(&grant.session).await;
+        self.tell_of_new_device(&grant.session, device).await;
         self.signed_in(user, grant).await
     }
 
@@ -167,7 +168,7 @@ impl AuthnService {
         });
         let (ended, grant) = done?;
         parts.sessions.announce(&ended).await;
-        parts.sessions.warm(&grant.session).await;
+        parts.sessions.opened(&grant.session).await;
         self.signed_in(known.user, grant).await
     }
 

@@ -154,11 +154,11 @@ impl FromRequestParts<AppState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let caller = match credential(parts)? {
-            Some(Credential::Bearer(token)) => app.authn.identify(Some(token)).await?,
+            Some(Credential::Bearer(token)) => app.authn.identify_from(Some(token), client.ip).await?,
             Some(Credential::Key(key)) => {
                 Box::pin(holder_of(app, &client, key, parts.extensions.get::<Meter>())).await?
             }
-            None => app.authn.identify(in_cookie(parts, app)?).await?,
+            None => app.authn.identify_from(in_cookie(parts, app)?, client.ip).await?,
         };
         if matches!(caller, Caller::Anonymous) {
             return Err(Problem::new(Code::TokenMissing));

@@ -21,11 +21,12 @@ use crate::{
     http::{codes::Code, problem::Problem, timers::Timers},
 };
 
-/// What replaces all entities of a store; it may take its time.
-const LOAD: &str = "/v1/policy-stores/{store}/entities";
+/// What takes long bodies in piece by piece; it may take its time.
+const LOADS: [(Method, &str); 2] =
+    [(Method::PUT, "/v1/policy-stores/{store}/entities"), (Method::POST, "/v1/admin/users/import")];
 
 /// Answers a bug with a problem, and ends a request that takes longer than `server.request_timeout_secs`; one
-/// that replaces all entities of a store, longer than `server.entities_timeout_secs`. What it had begun in a
+/// that replaces all entities of a store or takes users over, longer than `server.entities_timeout_secs`. What it had begun in a
 /// transaction is undone when its future is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Guard<S> {
@@ -86,5 +87,5 @@ where
 
 fn is_load(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    request.method() == Method::PUT && path == Some(LOAD)
+    LOADS.iter().any(|(method, load)| request.method() == method && path == Some(load))
 }

@@ -44,7 +44,7 @@ pub(super) struct DeviceBody {
     /// When it was first used, RFC 3339.
     #[schema(example = "2026-11-21T09:00:00.000Z")]
     pub created_at: String,
-    /// When it was last used to sign in, RFC 3339.
+    /// When it was last used, to the minute, RFC 3339.
     #[schema(example = "2026-11-21T09:00:00.000Z")]
     pub last_seen_at: String,
     /// Live sessions on it.
@@ -53,7 +53,7 @@ pub(super) struct DeviceBody {
 }
 
 impl DeviceBody {
-    fn of(device: Device, current: DeviceId) -> Self {
+    pub(super) fn of(device: Device, current: DeviceId) -> Self {
         Self {
             id: device.id.to_string(),
             current: device.id == current,
@@ -138,7 +138,8 @@ async fn update_device(
 
 /// Remove one of the caller's devices
 ///
-/// Its sessions end, and it is not known any more.
+/// Its sessions end, and it is not known any more. Another device than the caller's is removed by who signed in a
+/// moment ago, else `step_up_required` (RFC 9470).
 #[utoipa::path(
     delete, path = "/v1/devices/{device_id}", tag = "devices",
     params(("device_id" = String, Path, description = "The device", example = "dev_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
@@ -146,7 +147,7 @@ async fn update_device(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RemoveOwnDevice::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "step_up_required", "no_active_version"])),
     ),
 )]
 async fn remove_device(
@@ -154,6 +155,7 @@ async fn remove_device(
     permit: UserPermit<RemoveOwnDevice>,
     Path(device): Path<DeviceId>,
 ) -> Result<StatusCode> {
+    app.authn.may_remove_device(&permit.user, device)?;
     let owner = (permit.tenant(), permit.user.user_id);
     app.sessions.remove_device(owner, device, permit.actor()).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -15,6 +15,7 @@ mod keys;
 mod metrics;
 mod oauth;
 mod oauth_clients;
+mod own_data;
 mod policy_stores;
 mod profiles;
 mod roles;

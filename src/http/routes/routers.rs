@@ -5,7 +5,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     accounts, api_keys, auth, authorize, client, compat, devices, docs, entities, health, internal, keys,
-    metrics, oauth, oauth_clients, policy_stores, profiles, roles, sdk, sessions, setup, tenants, users,
+    metrics, oauth, oauth_clients, own_data, policy_stores, profiles, roles, sdk, sessions, setup, tenants,
+    users,
 };
 use crate::http::{
     codes::Code,
@@ -22,6 +23,7 @@ fn public() -> OpenApiRouter<AppState> {
         .merge(policy_stores::router())
         .merge(entities::router())
         .merge(users::router())
+        .merge(own_data::router())
         .merge(profiles::router())
         .merge(accounts::router())
         .merge(sessions::router())

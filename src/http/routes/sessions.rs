@@ -41,16 +41,16 @@ pub(super) struct SessionBody {
     pub device_platform: Option<String>,
     /// `User-Agent` of the sign-in.
     pub user_agent: Option<String>,
-    /// Address of the last refresh, or of the sign-in.
+    /// Address of the last use.
     #[schema(example = "203.0.113.9")]
     pub ip: Option<String>,
     /// When it began, RFC 3339.
     #[schema(example = "2026-11-21T09:00:00.000Z")]
     pub created_at: String,
-    /// When it was last refreshed, RFC 3339.
+    /// When it was last used, to the minute, RFC 3339.
     #[schema(example = "2026-11-21T09:15:00.000Z")]
     pub last_seen_at: String,
-    /// When it ends unless refreshed, RFC 3339.
+    /// When it ends unless used, RFC 3339.
     #[schema(example = "2026-11-28T09:15:00.000Z")]
     pub expires_at: String,
 }
@@ -113,7 +113,8 @@ async fn list_sessions(app: AppState, permit: UserPermit<ListOwnSessions>) -> Re
 
 /// End one of the caller's sessions
 ///
-/// Its access tokens stop working at once on this node, and within 100 ms on the others.
+/// Its access tokens stop working at once on this node, and within 100 ms on the others. Another session than the
+/// caller's is ended by who signed in a moment ago, else `step_up_required` (RFC 9470).
 #[utoipa::path(
     delete, path = "/v1/sessions/{session_id}", tag = "sessions",
     params(("session_id" = String, Path, description = "The session", example = "ses_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
@@ -121,7 +122,7 @@ async fn list_sessions(app: AppState, permit: UserPermit<ListOwnSessions>) -> Re
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RevokeOwnSession::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "step_up_required", "no_active_version"])),
     ),
 )]
 async fn revoke_session(
@@ -129,18 +130,21 @@ async fn revoke_session(
     permit: UserPermit<RevokeOwnSession>,
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode> {
+    app.authn.may_end_session(&permit.user, session)?;
     app.sessions.revoke(permit.tenant(), permit.user.user_id, session, "revoked", permit.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// End all of the caller's sessions but this one
+///
+/// Needs a sign-in of the last five minutes (`sessions.sudo_secs`), else `step_up_required` (RFC 9470).
 #[utoipa::path(
     post, path = "/v1/sessions/revoke-others", tag = "sessions",
     responses((status = OK, body = RevokedSessions, example = json!({"revoked": 2}))),
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RevokeOtherSessions::NAME)),
-        ("x-problem-codes" = json!(["no_active_version"])),
+        ("x-problem-codes" = json!(["step_up_required", "no_active_version"])),
     ),
 )]
 async fn revoke_other_sessions(
@@ -148,6 +152,7 @@ async fn revoke_other_sessions(
     permit: UserPermit<RevokeOtherSessions>,
 ) -> Result<Json<RevokedSessions>> {
     let user = &permit.user;
+    app.authn.require_recent(user)?;
     let revoked =
         app.sessions.revoke_others(user.tenant_id, user.user_id, user.session_id, permit.actor()).await?;
     Ok(Json(RevokedSessions { revoked }))

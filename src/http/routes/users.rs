@@ -1,24 +1,26 @@
 //! Tag `users`: the caller's own account.
 
+use std::{fmt::Display, str::FromStr};
+
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::auth::{Accepted, EmailRequest};
 use crate::{
     http::{
-        actions::{Action, ChangeOwnEmail, ReadOwnProfile},
+        actions::{Action, ChangeOwnEmail, ReadOwnProfile, UpdateOwnAccount},
         extract::{Json, UserPermit, field},
         problem::Result,
         state::AppState,
     },
-    users::User,
+    users::{User, UserChange},
 };
 
 /// Operations of this tag.
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(read_own_user)).routes(routes!(change_own_email))
+    OpenApiRouter::new().routes(routes!(read_own_user, update_own_user)).routes(routes!(change_own_email))
 }
 
 /// A user as the API shows it.
@@ -55,6 +57,20 @@ pub(super) struct UserBody {
     #[schema(example = json!(["user"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+    /// When the user was last active, to the minute, RFC 3339. Absent in lists.
+    #[schema(example = "2026-11-21T09:15:00.000Z")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_active_at: Option<String>,
+}
+
+impl UserBody {
+    /// A user with all that is shown of one.
+    pub(super) async fn whole(app: &AppState, user: User) -> Result<Self> {
+        let roles = app.roles.names_of(user.tenant_id, user.id).await?;
+        let active = app.sessions.last_use(user.tenant_id, user.id).await?;
+        let last_active_at = active.map(|at| at.to_string());
+        Ok(Self { roles: Some(roles), last_active_at, ..Self::from(user) })
+    }
 }
 
 impl From<User> for UserBody {
@@ -70,8 +86,48 @@ impl From<User> for UserBody {
             status: user.status.as_str().to_owned(),
             created_at: user.created_at_ms.to_string(),
             roles: None,
+            last_active_at: None,
         }
     }
+}
+
+/// What to change; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserUpdateRequest {
+    /// Another user name; `null` takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "alice")]
+    pub username: Option<Option<String>>,
+    /// Another name to show; `null` takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Alice")]
+    pub name: Option<Option<String>>,
+}
+
+impl UserUpdateRequest {
+    fn change(&self) -> Result<UserChange> {
+        Ok(UserChange {
+            username: changed("/username", self.username.as_ref())?,
+            name: changed("/name", self.name.as_ref())?,
+        })
+    }
+}
+
+/// A text that is there, be it `null`.
+#[expect(clippy::option_option, reason = "absent, taken away and given are three things")]
+fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[expect(clippy::option_option, reason = "absent, taken away and given are three things")]
+fn changed<T: FromStr<Err: Display>>(
+    pointer: &str,
+    text: Option<&Option<String>>,
+) -> Result<Option<Option<T>>> {
+    text.map(|text| text.as_deref().map(|text| field(pointer, text)).transpose()).transpose()
 }
 
 /// The caller's account
@@ -81,6 +137,7 @@ impl From<User> for UserBody {
         "id": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "tenant_id": "ten_00000000000070008000000000000001",
         "email": "alice@example.com", "email_verified": false, "username": null, "name": "Alice",
         "status": "active", "created_at": "2026-11-21T09:00:00.000Z", "roles": ["user"],
+        "last_active_at": "2026-11-21T09:15:00.000Z",
     }))),
     security(("bearer" = [])),
     extensions(
@@ -90,8 +147,29 @@ impl From<User> for UserBody {
 )]
 async fn read_own_user(app: AppState, permit: UserPermit<ReadOwnProfile>) -> Result<Json<UserBody>> {
     let user = app.authn.me(&permit.user).await?;
-    let roles = app.roles.names_of(permit.tenant(), user.id).await?;
-    Ok(Json(UserBody { roles: Some(roles), ..UserBody::from(user) }))
+    Ok(Json(UserBody::whole(&app, user).await?))
+}
+
+/// Change the caller's names
+///
+/// The address has an operation of its own: it is proven first.
+#[utoipa::path(
+    patch, path = "/v1/users/me", tag = "users", request_body = UserUpdateRequest,
+    responses((status = OK, body = UserBody)),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(UpdateOwnAccount::NAME)),
+        ("x-problem-codes" = json!(["validation_failed", "email_taken", "no_active_version"])),
+    ),
+)]
+async fn update_own_user(
+    app: AppState,
+    permit: UserPermit<UpdateOwnAccount>,
+    Json(body): Json<UserUpdateRequest>,
+) -> Result<Json<UserBody>> {
+    let user =
+        app.users.change(permit.tenant(), permit.user.user_id, &body.change()?, permit.actor()).await?;
+    Ok(Json(UserBody::whole(&app, user).await?))
 }
 
 /// Change the caller's address

@@ -22,7 +22,7 @@ pub struct Device {
     pub trusted_at_ms: Option<Millis>,
     /// When it was first used.
     pub created_at_ms: Millis,
-    /// When it was last used to sign in.
+    /// When it was last used, to the minute.
     pub last_seen_at_ms: Millis,
     /// Live sessions on it.
     pub sessions: i64,

@@ -6,7 +6,7 @@ use super::{Device, DeviceChange, store};
 use crate::{
     audit::{self, Actor},
     base::{DeviceId, TenantId, UserId},
-    sessions::{Ended, SessionError, SessionService, store as sessions},
+    sessions::{Ended, SessionError, SessionService, news, store as sessions},
     write_tx,
 };
 
@@ -69,7 +69,7 @@ impl SessionService {
             let mut ended = Ended::default();
             for (id,) in sessions::revoke_of_device(tx, (tenant, user), device, "device_removed", now).await?
             {
-                sessions::add_news(tx, "session", &id.to_string(), 0, now).await?;
+                news::add(tx, "session", &id.to_string(), 0, now).await?;
                 ended.sessions.push((id, user, device));
             }
             let (subject, detail) = (device.to_string(), json!({ "user_id": user, "ended": ended.count() }));

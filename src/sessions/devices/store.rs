@@ -57,6 +57,26 @@ pub(in crate::sessions) async fn see(
     Ok(seen == 1)
 }
 
+/// Says when a device was used, if that is news.
+pub(in crate::sessions) async fn used(
+    run: &mut dyn Run,
+    (tenant, user): (TenantId, UserId),
+    id: DeviceId,
+    at: Millis,
+) -> Result<()> {
+    run.sql(
+        "UPDATE devices SET last_seen_at_ms = $4
+         WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND last_seen_at_ms < $4",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(id)
+    .bind(at)
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// Whether the user has the device.
 pub(super) async fn has(run: &mut dyn Run, tenant: TenantId, user: UserId, id: DeviceId) -> Result<bool> {
     let found: Option<(DeviceId,)> = run

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{authn::Purpose, http::routes::users::UserBody};
+use crate::{
+    authn::{Imported, Purpose},
+    http::routes::users::UserBody,
+};
 
 /// A page of users.
 #[derive(Debug, Serialize, ToSchema)]
@@ -77,4 +80,92 @@ pub(super) struct EndedSessions {
     /// The number.
     #[schema(example = 2)]
     pub revoked: usize,
+}
+
+/// How an import is done.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ImportQuery {
+    /// Whether nothing is written.
+    #[param(example = false)]
+    pub(super) dry_run: Option<bool>,
+}
+
+/// What became of an import.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(example = json!({
+    "dry_run": false, "created": 1, "exists": 0, "refused": 1, "lines": [
+        {"line": 1, "result": "created", "user_id": "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47"},
+        {"line": 2, "result": "refused", "code": "username_taken", "detail": "the user name is taken"},
+    ],
+}))]
+pub(super) struct ImportBody {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Lines that made a user.
+    #[schema(example = 1)]
+    pub created: usize,
+    /// Lines whose address was known.
+    #[schema(example = 0)]
+    pub exists: usize,
+    /// Lines that were not taken.
+    #[schema(example = 1)]
+    pub refused: usize,
+    /// Each line, in its order.
+    pub lines: Vec<ImportedLine>,
+}
+
+/// What became of a line.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct ImportedLine {
+    /// Its number, from 1 on.
+    #[schema(example = 1)]
+    pub line: usize,
+    /// `created`, `exists` or `refused`.
+    #[schema(example = "created")]
+    pub result: &'static str,
+    /// The user who was made.
+    #[schema(example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// Why it was refused: `malformed`, `validation_failed`, `username_taken`, `password_hash_refused`, `unknown_role`
+    /// or `role_denied`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The same for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl ImportBody {
+    /// Adds what became of a line.
+    pub(super) fn add(&mut self, line: usize, outcome: Imported) {
+        let mut shown = ImportedLine { line, ..ImportedLine::default() };
+        match outcome {
+            Imported::Created(user) => {
+                self.created += 1;
+                (shown.result, shown.user_id) = ("created", user.map(|id| id.to_string()));
+            }
+            Imported::Exists => {
+                self.exists += 1;
+                shown.result = "exists";
+            }
+            Imported::Refused(refusal) => {
+                self.refused += 1;
+                (shown.result, shown.code) = ("refused", Some(refusal.code()));
+                shown.detail = Some(refusal.to_string());
+            }
+        }
+        self.lines.push(shown);
+    }
+}
+
+/// A line of an import.
+pub(super) fn line_sample() -> String {
+    serde_json::json!({
+        "email": "alice@example.com", "email_verified": true, "name": "Alice", "roles": ["user"],
+        "password_hash": "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+    })
+    .to_string()
 }

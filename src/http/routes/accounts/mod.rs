@@ -3,5 +3,6 @@
 mod bodies;
 mod operations;
 mod sessions;
+mod transfer;
 
 pub(super) use operations::router;

@@ -8,12 +8,15 @@ use super::{
     sessions::{
         __path_list_user_sessions, __path_revoke_user_session, list_user_sessions, revoke_user_session,
     },
+    transfer,
 };
 use crate::{
     authorize::EntityRef,
     base::UserId,
     http::{
-        actions::{Action, ListUsers, LockUser, MakeUserLink, RevokeUserSessions, UnlockUser},
+        actions::{
+            Action, DeleteUser, ListUsers, LockUser, MakeUserLink, ReadUser, RevokeUserSessions, UnlockUser,
+        },
         codes::Code,
         extract::{IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query},
         problem::{Problem, Result},
@@ -27,12 +30,14 @@ use crate::{
 pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_users))
+        .routes(routes!(read_user, delete_user))
         .routes(routes!(lock_user))
         .routes(routes!(unlock_user))
         .routes(routes!(revoke_user_sessions))
         .routes(routes!(make_user_link))
         .routes(routes!(list_user_sessions))
         .routes(routes!(revoke_user_session))
+        .merge(transfer::router())
 }
 
 /// Asks the engine about this user too, once it is known that the caller's tenant has them.
@@ -67,6 +72,51 @@ async fn list_users(
     let page = app.users.search(permit.tenant(), filter.search.as_deref(), cursor.as_ref(), limit).await?;
     let data = page.data.into_iter().map(UserBody::from).collect();
     Ok(Json(UserPage { data, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+}
+
+/// A user of the tenant
+#[utoipa::path(
+    get, path = "/v1/admin/users/{user_id}", tag = "accounts",
+    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = OK, body = UserBody)),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(ReadUser::NAME)),
+        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+    ),
+)]
+async fn read_user(
+    app: AppState,
+    permit: Permit<ReadUser>,
+    Path(id): Path<UserId>,
+) -> Result<Json<UserBody>> {
+    about(&app, &permit, id).await?;
+    let user = app.users.get(permit.tenant(), id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
+    Ok(Json(UserBody::whole(&app, user).await?))
+}
+
+/// Erase an account
+///
+/// For good: sessions, keys, devices, roles and every word about the person. Its id stays in the audit log. The last
+/// super administrator cannot be erased.
+#[utoipa::path(
+    delete, path = "/v1/admin/users/{user_id}", tag = "accounts",
+    params(("user_id" = String, Path, description = "The user", example = "usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
+    responses((status = NO_CONTENT, description = "Erased")),
+    security(("bearer" = [])),
+    extensions(
+        ("x-bailiwick-action" = json!(DeleteUser::NAME)),
+        ("x-problem-codes" = json!(["not_found", "conflict", "no_active_version"])),
+    ),
+)]
+async fn delete_user(
+    app: AppState,
+    permit: Permit<DeleteUser>,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode> {
+    about(&app, &permit, id).await?;
+    app.authn.delete_user(permit.tenant(), id, permit.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lock an account

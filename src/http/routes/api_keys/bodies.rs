@@ -27,7 +27,7 @@ const FASTEST: u32 = 1_000_000;
 /// How fast a key may be used. Each node counts by itself.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RateBody {
+pub(in crate::http::routes) struct RateBody {
     /// Requests a second.
     #[schema(example = 50, minimum = 1, maximum = 1_000_000)]
     pub rps: u32,
@@ -38,7 +38,7 @@ pub(super) struct RateBody {
 
 /// A key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ApiKeyBody {
+pub(in crate::http::routes) struct ApiKeyBody {
     /// Id; also the Cedar entity `ApiKey::"<id>"`.
     #[schema(example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
     pub id: String,

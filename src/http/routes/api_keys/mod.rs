@@ -3,4 +3,5 @@
 mod bodies;
 mod operations;
 
+pub(super) use bodies::ApiKeyBody;
 pub(super) use operations::router;

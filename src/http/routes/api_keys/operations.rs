@@ -50,6 +50,8 @@ async fn found<A: Action>(
 /// The key belongs to the caller and has no role that the caller has not, now or later. Send it as `X-API-Key`,
 /// `Authorization: ApiKey …` or `Authorization: Bearer …`. This answer is the only one that shows it.
 ///
+/// Needs a sign-in of the last five minutes (`sessions.sudo_secs`), else `step_up_required` (RFC 9470).
+///
 /// Scopes are actions, or these groups of them: `decisions`, `policies.read`, `policies.write`, `entities.read`,
 /// `entities.write`, `profiles.read`, `profiles.write`, `roles.read`, `roles.write`, `users.lock`; `*` is all.
 #[utoipa::path(
@@ -58,7 +60,7 @@ async fn found<A: Action>(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(CreateApiKey::NAME)),
-        ("x-problem-codes" = json!(["key_limit_reached", "unknown_role", "api_key_generation_failed", "no_active_version"])),
+        ("x-problem-codes" = json!(["key_limit_reached", "step_up_required", "unknown_role", "api_key_generation_failed", "no_active_version"])),
     ),
 )]
 async fn create_api_key(
@@ -67,6 +69,7 @@ async fn create_api_key(
     Once(body, repeat): Once<ApiKeyRequest>,
 ) -> Result<Response> {
     let new = body.new_key()?;
+    app.authn.require_recent(&permit.user)?;
     let turn = repeat.by(permit.tenant(), permit.actor()).await?;
     let work = async move {
         let (owner, actor) = (Some(permit.user.user_id), permit.actor());
@@ -121,7 +124,7 @@ async fn read_api_key(
 
 /// Change an API key
 ///
-/// Takes effect on the next request. Roles cannot be changed: make another key.
+/// Takes effect on the next request. Roles cannot be changed: make another key. Needs a recent sign-in, as making one.
 #[utoipa::path(
     patch, path = "/v1/api-keys/{key_id}", tag = "api-keys", request_body = ApiKeyPatch,
     params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
@@ -129,7 +132,7 @@ async fn read_api_key(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(UpdateApiKey::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "step_up_required", "no_active_version"])),
     ),
 )]
 async fn update_api_key(
@@ -139,6 +142,7 @@ async fn update_api_key(
     Json(body): Json<ApiKeyPatch>,
 ) -> Result<Json<ApiKeyBody>> {
     let (permit, _) = found::<UpdateApiKey>(&app, caller, id).await?;
+    app.authn.require_recent_person(&permit.caller)?;
     let key = app.api_keys.update(permit.tenant(), id, &body.change()?, permit.actor()).await?;
     Ok(Json(key.into()))
 }
@@ -146,7 +150,7 @@ async fn update_api_key(
 /// Revoke an API key
 ///
 /// It stops working at once on this node, and within 100 ms on the others, and with it the sessions that it opened
-/// (`POST /v1/sdk/session`).
+/// (`POST /v1/sdk/session`). Needs a recent sign-in, as making one.
 #[utoipa::path(
     delete, path = "/v1/api-keys/{key_id}", tag = "api-keys",
     params(("key_id" = String, Path, description = "The key", example = "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")),
@@ -154,7 +158,7 @@ async fn update_api_key(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RevokeApiKey::NAME)),
-        ("x-problem-codes" = json!(["not_found", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "step_up_required", "no_active_version"])),
     ),
 )]
 async fn revoke_api_key(
@@ -163,6 +167,7 @@ async fn revoke_api_key(
     Path(id): Path<ApiKeyId>,
 ) -> Result<StatusCode> {
     let (permit, _) = found::<RevokeApiKey>(&app, caller, id).await?;
+    app.authn.require_recent_person(&permit.caller)?;
     app.authn.revoke_api_key(permit.tenant(), id, "revoked", permit.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

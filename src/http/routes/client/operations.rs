@@ -154,7 +154,7 @@ async fn update_client_settings(
     security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(RotateClientKey::NAME)),
-        ("x-problem-codes" = json!(["not_found", "conflict", "unknown_plan", "api_key_generation_failed", "no_active_version"])),
+        ("x-problem-codes" = json!(["step_up_required", "not_found", "conflict", "unknown_plan", "api_key_generation_failed", "no_active_version"])),
     ),
 )]
 async fn rotate_client_key(
@@ -162,6 +162,7 @@ async fn rotate_client_key(
     permit: Permit<RotateClientKey>,
     Once(body, repeat): Once<RotateRequest>,
 ) -> Result<Response> {
+    app.authn.require_recent_person(&permit.caller)?;
     let turn = repeat.by(permit.tenant(), permit.actor()).await?;
     let work = async move {
         let tenant = own(&app, permit.tenant()).await?;
@@ -184,7 +185,7 @@ async fn rotate_client_key(
     security(("bearer" = []), ("api_key" = [])),
     extensions(
         ("x-bailiwick-action" = json!(PromoteClientKey::NAME)),
-        ("x-problem-codes" = json!(["conflict", "no_active_version"])),
+        ("x-problem-codes" = json!(["step_up_required", "conflict", "no_active_version"])),
     ),
 )]
 async fn promote_client_key(
@@ -192,6 +193,7 @@ async fn promote_client_key(
     permit: Permit<PromoteClientKey>,
     Once(body, repeat): Once<PromoteRequest>,
 ) -> Result<Response> {
+    app.authn.require_recent_person(&permit.caller)?;
     let grace_secs = body.grace_seconds.unwrap_or_default();
     if grace_secs > LONGEST_GRACE_SECS {
         let said = format!("must be at most {LONGEST_GRACE_SECS}");
