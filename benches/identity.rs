@@ -27,6 +27,7 @@ mod client;
 mod server;
 #[path = "../tests/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "as above")]
 #[path = "../tests/system/wait.rs"]
 mod wait;
 

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
+use tokio::sync::Semaphore;
 
 use crate::{
     api_keys::{ApiKeyParts, ApiKeyService},
+    authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
     base::{Clock, Entropy, MasterKey, NodeId},
     bus::{Bus, IdentityNews},
     clients::{ClientParts, ClientService},
@@ -202,6 +204,29 @@ pub(super) fn idempotency_service(
         request_limit: Duration::from_secs(config.server.request_timeout_secs),
     };
     IdempotencyService::new(parts, &secrets.master)
+}
+
+pub(super) fn authorize_service(
+    config: &Config,
+    policies: &Arc<PolicyService>,
+    entities: &Arc<EntityService>,
+    identity: IdentityCache,
+    metrics: &Arc<Metrics>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<AuthorizeService>> {
+    Ok(Arc::new(AuthorizeService {
+        policies: policies.clone(),
+        entities: entities.clone(),
+        identity: Arc::new(identity),
+        metrics: metrics.clone(),
+        sampling: Sampling::new(config.policy.verify_index),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        guards: GuardMemo::default(),
+        aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+        default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
+    }))
 }
 
 fn host_name() -> String {

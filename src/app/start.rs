@@ -9,19 +9,18 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tokio::sync::Semaphore;
 
 use super::{
     devices::{open_bus, open_database, open_kv},
     services::{
-        api_key_service, client_service, entity_service, idempotency_service, policy_service,
-        profile_service, session_service, start_policies, start_tokens, tenant_service,
+        api_key_service, authorize_service, client_service, entity_service, idempotency_service,
+        policy_service, profile_service, session_service, start_policies, start_tokens, tenant_service,
     },
 };
 use crate::{
     api_keys::ApiKeyService,
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
-    authorize::{AuthorizeService, GuardMemo, IdentityCache, PolicyGate, Sampling},
+    authorize::{AuthorizeService, IdentityCache, PolicyGate},
     base::{Clock, Entropy, OsEntropy, PlainToken, SystemClock},
     bus::{Bus, IdentityNews},
     clients::ClientService,
@@ -171,18 +170,8 @@ impl App {
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let from = (users.clone(), roles.clone(), api_keys.clone(), tenants.clone(), clients.clone());
         let identity = IdentityCache::new(from, news(), clock.clone());
-        let authorize = Arc::new(AuthorizeService {
-            policies: policies.clone(),
-            entities: entities.clone(),
-            identity: Arc::new(identity),
-            metrics: metrics.clone(),
-            sampling: Sampling::new(config.policy.verify_index),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            guards: GuardMemo::default(),
-            aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
-            default_store: config.policy.default_store.parse().context("`policy.default_store` is wrong")?,
-        });
+        let authorize =
+            authorize_service(&config, &policies, &entities, identity, &metrics, &clock, &entropy)?;
         let (asked, lists, time) = (authorize.clone(), tenants.clone(), clock.clone());
         let gate = Arc::new(PolicyGate { authorize: asked, tenants: lists, clock: time });
         let authn = AuthnParts {

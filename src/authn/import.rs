@@ -205,8 +205,8 @@ pub fn user_line(user: &User, roles: &[String], phc: Option<&Phc>) -> String {
         "status": user.status,
         "roles": roles,
     });
-    if let Some(phc) = phc {
-        line["password_hash"] = json!(phc.expose());
+    if let (Some(phc), Some(members)) = (phc, line.as_object_mut()) {
+        members.insert("password_hash".to_owned(), json!(phc.expose()));
     }
     format!("{line}\n")
 }

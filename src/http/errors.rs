@@ -73,7 +73,9 @@ impl From<ClientError> for Problem {
 impl From<OAuthError> for Problem {
     fn from(error: OAuthError) -> Self {
         match error {
-            OAuthError::Denied => Self::new(Code::PolicyViolation),
+            OAuthError::Denied | OAuthError::Authn(AuthnError::ProofDemanded { .. }) => {
+                Self::new(Code::PolicyViolation)
+            }
             // What the policies say of the user of a session, and an outage, are no fault of its token.
             OAuthError::Authn(
                 error @ (AuthnError::Denied { .. }
@@ -81,7 +83,6 @@ impl From<OAuthError> for Problem {
                 | AuthnError::Storage(_)
                 | AuthnError::Entropy(_)),
             ) => error.into(),
-            OAuthError::Authn(AuthnError::ProofDemanded { .. }) => Self::new(Code::PolicyViolation),
             OAuthError::GrantNotAllowed => Self::new(Code::UnauthorizedClient),
             OAuthError::InvalidGrant(why) => Self::new(Code::InvalidGrant).detail(why),
             OAuthError::InvalidScope => Self::new(Code::InvalidScope),

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use axum::http::Method;
+use axum::{Router, http::Method};
 use bailiwick::{
     app::{App, Overrides},
     audit::Actor as Auditor,

@@ -53,7 +53,7 @@ async fn company(test: &TestApp, name: &str) -> Company {
 
 /// Signs the owner of a company in.
 async fn owner(test: &TestApp, company: &Company) -> Actor {
-    let email = company.made.owner.email.to_string();
+    let email = company.made.owner.email.clone().unwrap();
     let login = json!({"identifier": email, "password": PASSWORD, "tenant": company.made.tenant.id});
     Actor::from(test.post_open("/v1/auth/login", login).await.expect(200))
 }
@@ -276,5 +276,5 @@ async fn root_again(test: &TestApp) -> Actor {
 async fn email_of(test: &TestApp, actor: &Actor) -> String {
     let user =
         test.app.users.get(bailiwick::base::TenantId::DEFAULT, actor.id.parse().unwrap()).await.unwrap();
-    user.unwrap().email.to_string()
+    user.unwrap().email.unwrap()
 }

@@ -8,7 +8,7 @@ use bailiwick::{http::actions, policy::StoreName, users::UserStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Actor, PASSWORD, Reply, TestApp, form, send},
+    app::{Actor, PASSWORD, Reply, TestApp, form},
     both,
     contract::operations,
     policy_stores::{EVERYONE, files},

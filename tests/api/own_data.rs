@@ -37,16 +37,16 @@ both! {
         assert_eq!(copy["devices"].as_array().unwrap().len(), 2);
         let told: Vec<_> = copy["audit"].as_array().unwrap().iter().map(|record| &record["action"]).collect();
         assert!(told.contains(&&json!("user_changed")) && told.contains(&&json!("user_created")), "{told:?}");
-        let text = copy.to_string();
+        let document = copy.to_string();
         for secret in ["$argon2", &key, &ann.refresh, "bob@example.com", "root@example.com"] {
-            assert!(!text.contains(secret), "`{secret}` is in the copy");
+            assert!(!document.contains(secret), "`{secret}` is in the copy");
         }
 
         test.send(Method::POST, "/v1/users/me/deactivate", Some(&ann.token), None).await.expect(204);
         test.whoami(&ann.token).await.expect_problem(401, "token_revoked");
         test.try_login("annie", PASSWORD).await.expect_problem(403, "account_disabled");
-        let path = format!("/v1/admin/users/{}", ann.id);
-        assert_eq!(test.get(&path, &root.token).await.expect(200)["status"], "disabled");
+        let place = format!("/v1/admin/users/{}", ann.id);
+        assert_eq!(test.get(&place, &root.token).await.expect(200)["status"], "disabled");
         test.get("/v1/admin/users/usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", &root.token).await.expect_problem(404, "not_found");
     }
 

@@ -38,12 +38,12 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let (root, bob) = (test.administrator().await, test.user("bob").await);
         test.send(axum::http::Method::PATCH, "/v1/users/me", Some(&bob.token), Some(json!({"username": "bob"}))).await.expect(200);
-        let (mail, bomb) = (|name: &str| format!("{name}@example.org"), "$argon2id$v=19$m=4194304,t=1000,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNo");
+        let (mail, costly) = (|name: &str| format!("{name}@example.org"), "$argon2id$v=19$m=4194304,t=1000,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNo");
         let sent = lines(&[
             json!({"email": mail("ann"), "email_verified": true, "username": "ann", "name": "Ann", "roles": ["user", "manager"]}),
             json!({"email": "bob@example.com", "name": "another Bob", "password_hash": FOREIGN[0].0}),
             json!({"email": mail("cyd"), "username": "BOB"}),
-            json!({"email": mail("dan"), "password_hash": bomb}),
+            json!({"email": mail("dan"), "password_hash": costly}),
             json!({"email": mail("eve"), "roles": ["user", "no-such-role"]}),
             json!({"email": "no address"}),
             json!({"email": mail("fay"), "is_admin": true}),

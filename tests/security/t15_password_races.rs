@@ -155,10 +155,10 @@ both! {
                 users += 1;
                 let ann = test.user(&format!("ann-{users}")).await;
                 let email = format!("ann-{users}@example.com");
-                let racer = if is_login { Step::Login(email.clone()) } else { Step::Refresh(ann.refresh.clone()) };
-                let when = format!("{racer:?} beside a change, which is stopped: {change_is_stopped}, at look {at}");
+                let step = if is_login { Step::Login(email.clone()) } else { Step::Refresh(ann.refresh.clone()) };
+                let when = format!("{step:?} beside a change, which is stopped: {change_is_stopped}, at look {at}");
                 let change = Step::Change(ann.token.clone());
-                let (first, second) = if change_is_stopped { (change, racer) } else { (racer, change) };
+                let (first, second) = if change_is_stopped { (change, step) } else { (step, change) };
                 let (first, second, was_stopped) = interleave(&gate, &public, at, first, second).await;
                 let (changed, raced) = if change_is_stopped { (first, second) } else { (second, first) };
                 assert_eq!(changed.status, 204, "{when}: {}", changed.text);

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// Signs in with `headers` and more members in the body.
-async fn sign_in(test: &TestApp, mode: &str, headers: &[(&str, &str)], more: Value) -> Reply {
+async fn sign_in(test: &TestApp, mode: &str, headers: &[(&str, &str)], members: Value) -> Reply {
     let mut body = json!({"identifier": "ann@example.com", "password": PASSWORD});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let request =
         Request::post(format!("/v1/auth/login{mode}")).header(header::CONTENT_TYPE, "application/json");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));

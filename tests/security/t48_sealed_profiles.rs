@@ -70,8 +70,9 @@ both! {
             assert!(!reply.text.contains("Wilhelmina") && !reply.text.contains("Bartholomew"), "{}", reply.text);
             reply.expect_problem(500, "internal_error");
             let path = format!("/v1/users/{}/profile", who.id);
-            let patch = test.send(Method::PATCH, &path, Some(&who.token), Some(json!({"nickname": "x"}))).await;
-            patch.expect_problem(500, "internal_error");
+            let change = Some(json!({"nickname": "x"}));
+            let refused = test.send(Method::PATCH, &path, Some(&who.token), change).await;
+            refused.expect_problem(500, "internal_error");
         }
         assert_eq!(refused(&test).await, 4);
 

@@ -127,7 +127,7 @@ both! {
         let Some(test) = mailbox.app(backend, |_| ()).await else { return };
         let mut secrets: Vec<(&str, Vec<u8>)> = Vec::new();
         let mut keep = |what: &'static str, secret: &str| secrets.push((what, secret.as_bytes().to_vec()));
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let told = |value: &Value| value.as_str().unwrap().to_owned();
         keep("the set-up token", &test.setup_token());
         keep("the master key", MASTER_KEY);
         keep("a password", PASSWORD);
@@ -136,10 +136,10 @@ both! {
         keep("an access token", &ann.token);
         keep("a refresh token", &ann.refresh);
         let refreshed = test.refresh(&ann.refresh).await.expect(200);
-        let next = text(&refreshed["refresh_token"]);
+        let next = told(&refreshed["refresh_token"]);
         keep("the current refresh token", &next);
         keep("the secret of a refresh token", &next[36..79]);
-        keep("a refreshed access token", &text(&refreshed["access_token"]));
+        keep("a refreshed access token", &told(&refreshed["access_token"]));
         // Programs.
         let (_, key) = make(&test, &root, json!({"name": "k"})).await;
         keep("an API key", &key);
@@ -156,10 +156,10 @@ both! {
             keep("a recovery code as it is compared", &code.replace('-', ""));
         }
         let half = test.try_login("bob@example.com", PASSWORD).await.expect_problem(401, "mfa_required");
-        keep("a token for the second factor", &text(&half["mfa_token"]));
+        keep("a token for the second factor", &told(&half["mfa_token"]));
         let login = json!({"identifier": "ann@example.com", "password": PASSWORD});
         let signed_in = test.post_open("/v1/auth/login", login).await.expect(200);
-        keep("a device token", &text(&signed_in["device_token"]));
+        keep("a device token", &told(&signed_in["device_token"]));
         for path in ["/v1/auth/password/forgot", "/v1/auth/verify-email/resend"] {
             test.post_open(path, json!({"email": "ann@example.com"})).await.expect(202);
         }

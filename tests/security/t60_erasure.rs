@@ -51,7 +51,7 @@ async fn everything(test: &TestApp) -> Vec<(String, String)> {
                     for column in row.columns() {
                         let raw = row.try_get_raw(column.ordinal()).unwrap();
                         let (kind, is_null) = (raw.type_info().name().to_owned(), raw.is_null());
-                        let text = match &*kind {
+                        let value = match &*kind {
                             _ if is_null => continue,
                             "TEXT" => row.get::<String, _>(column.ordinal()),
                             "BLOB" => {
@@ -59,7 +59,7 @@ async fn everything(test: &TestApp) -> Vec<(String, String)> {
                             }
                             _ => continue,
                         };
-                        values.push((format!("{table}.{}", column.name()), text));
+                        values.push((format!("{table}.{}", column.name()), value));
                     }
                 }
             }

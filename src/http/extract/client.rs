@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use crate::{
     authn::{UserCaller, proves_second_factor},
-    base::{Millis, lets_in},
+    base::Millis,
     http::{
         codes::Code,
         problem::{Problem, Result},

@@ -3,7 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -11,7 +11,7 @@ use super::auth::{Accepted, EmailRequest};
 use crate::{
     http::{
         actions::{Action, ChangeOwnEmail, ReadOwnProfile, UpdateOwnAccount},
-        extract::{Json, UserPermit, field},
+        extract::{Json, Member, UserPermit, field},
         problem::Result,
         state::AppState,
     },
@@ -96,38 +96,31 @@ impl From<User> for UserBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct UserUpdateRequest {
     /// Another user name; `null` takes it away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "alice")]
-    pub username: Option<Option<String>>,
+    pub username: Member<String>,
     /// Another name to show; `null` takes it away.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "Alice")]
-    pub name: Option<Option<String>>,
+    pub name: Member<String>,
 }
 
 impl UserUpdateRequest {
     fn change(&self) -> Result<UserChange> {
         Ok(UserChange {
-            username: changed("/username", self.username.as_ref())?,
-            name: changed("/name", self.name.as_ref())?,
+            username: changed("/username", &self.username)?,
+            name: changed("/name", &self.name)?,
         })
     }
 }
 
-/// A text that is there, be it `null`.
 #[expect(clippy::option_option, reason = "absent, taken away and given are three things")]
-fn given<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-#[expect(clippy::option_option, reason = "absent, taken away and given are three things")]
-fn changed<T: FromStr<Err: Display>>(
-    pointer: &str,
-    text: Option<&Option<String>>,
-) -> Result<Option<Option<T>>> {
-    text.map(|text| text.as_deref().map(|text| field(pointer, text)).transpose()).transpose()
+fn changed<T: FromStr<Err: Display>>(pointer: &str, text: &Member<String>) -> Result<Option<Option<T>>> {
+    Ok(match text {
+        Member::Kept => None,
+        Member::Removed => Some(None),
+        Member::Given(text) => Some(Some(field(pointer, text)?)),
+    })
 }
 
 /// The caller's account

@@ -131,7 +131,7 @@ enum Known {
     IpAllowed,
     OriginAllowed,
     Mfa,
-    DeviceKnown,
+    Device,
     FailedAttempts,
 }
 
@@ -152,7 +152,7 @@ impl ServerShape {
                 ("ip_allowed", Shape::Bool) => Known::IpAllowed,
                 ("origin_allowed", Shape::Bool) => Known::OriginAllowed,
                 ("mfa", Shape::Bool) => Known::Mfa,
-                ("device_known", Shape::Bool) => Known::DeviceKnown,
+                ("device_known", Shape::Bool) => Known::Device,
                 ("failed_attempts", Shape::Long) => Known::FailedAttempts,
                 _ => return None,
             };
@@ -202,7 +202,7 @@ impl Known {
             Self::IpAllowed => truth(server.ip_allowed),
             Self::OriginAllowed => truth(server.origin_allowed),
             Self::Mfa => truth(server.mfa),
-            Self::DeviceKnown => truth(server.device_known),
+            Self::Device => truth(server.device_known),
             Self::FailedAttempts => server.failed_attempts.map(|count| Some(CoreValue::new(count, None))),
         };
         match known {

@@ -93,22 +93,21 @@ async fn first_denied(
     roles: &[String],
 ) -> Result<Option<String>> {
     for role in roles {
-        let may = match granted.get(role) {
-            Some(may) => *may,
-            None => {
-                let in_tenant = EntityRef::new("Tenant", permit.tenant().to_string());
-                let asked = match permit.may::<GrantRole>(app, in_tenant).await {
-                    Ok(()) => permit.may::<GrantRole>(app, EntityRef::new("Role", role)).await,
-                    refused => refused,
-                };
-                let may = match asked {
-                    Ok(()) => true,
-                    Err(problem) if problem.code() == Code::InsufficientPermissions => false,
-                    Err(problem) => return Err(problem),
-                };
-                granted.insert(role.clone(), may);
-                may
-            }
+        let may = if let Some(may) = granted.get(role) {
+            *may
+        } else {
+            let in_tenant = EntityRef::new("Tenant", permit.tenant().to_string());
+            let asked = match permit.may::<GrantRole>(app, in_tenant).await {
+                Ok(()) => permit.may::<GrantRole>(app, EntityRef::new("Role", role)).await,
+                refused => refused,
+            };
+            let may = match asked {
+                Ok(()) => true,
+                Err(problem) if problem.code() == Code::InsufficientPermissions => false,
+                Err(problem) => return Err(problem),
+            };
+            granted.insert(role.clone(), may);
+            may
         };
         if !may {
             return Ok(Some(role.clone()));
