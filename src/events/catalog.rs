@@ -96,6 +96,7 @@ pub const UNTOLD: &[&str] = &[
     "recovery_codes_renewed",
     "role_created",
     "role_deleted",
+    "second_factors_rewrapped",
     "setup_token_made",
     "signing_key_published",
     "signing_key_retired",

@@ -241,6 +241,8 @@ both! {
         assert_eq!(ask("192.0.2.1").await, "DISABLED");
         test.set_status(&ann, bailiwick::users::UserStatus::Active).await;
         assert_eq!(ask("192.0.2.1").await, "VALID");
+        let settings = json!({"allowed_origins": [], "ip_allowlist": []});
+        test.send(Method::PUT, "/v1/client/settings", Some(&root.token), Some(settings)).await.expect(200);
         test.advance(Duration::from_secs(600));
         let inside = test.inside(&root_again(&test).await).await;
         assert_eq!(code(&test, &inside, &key, "192.0.2.1").await, "EXPIRED");

@@ -54,6 +54,8 @@ both! {
         test.advance(Duration::from_mins(20));
         let phone = Actor::from(test.refresh(&phone.refresh).await.expect(200));
         let laptop = Actor::from(test.refresh(&laptop.refresh).await.expect(200));
+        let proof = json!({"password": PASSWORD});
+        let laptop = Actor::from(test.post("/v1/auth/step-up", &laptop.token, proof).await.expect(200));
         let listed = test.get("/v1/sessions", &laptop.token).await.expect(200);
         let lost = listed["data"].as_array().unwrap().iter().find(|session| session["device_name"] == "phone").unwrap();
         test.delete(&format!("/v1/sessions/{}", lost["id"].as_str().unwrap()), &laptop.token).await.expect(204);

@@ -118,6 +118,8 @@ impl Stage {
         let session = self.session().await;
         let spare = self.session().await;
         let spare = spare.as_ref().unwrap_or(&self.other);
+        // Who is erased is nobody whom another row is about.
+        let user = if method == "delete" { &self.leaver } else { &self.spare };
         let path = path
             .replace("{store}", "app")
             .replace("{number}", "1")
@@ -129,7 +131,7 @@ impl Stage {
             .replace("{binding_id}", &self.binding)
             .replace("{boss_id}", &self.boss.id)
             .replace("{own_id}", self.caller.as_ref().map_or("nobody", |caller| &caller.id))
-            .replace("{user_id}", &self.spare.id)
+            .replace("{user_id}", &user.id)
             .replace("{kid}", &self.key)
             .replace("{client_id}", &self.client)
             .replace("{session_id}", &spare.session);

@@ -134,7 +134,7 @@ both! {
         let Some(test) = TestApp::spawn(backend).await else { return };
         for (method, path, allowed) in [
             (Method::GET, "/v1/auth/login", "POST"),
-            (Method::DELETE, "/v1/users/me", "GET"),
+            (Method::PUT, "/v1/users/me", "GET"),
             (Method::PATCH, "/v1/admin/roles", "GET,HEAD,POST"),
             (Method::DELETE, "/v1/sessions/revoke-others", "POST"),
         ] {

@@ -201,7 +201,8 @@ both! {
             (Method::POST, "/v1/auth/mfa/totp", Value::Null),
             (Method::POST, KEYS, json!({"name": "k"})),
         ] {
-            test.send(method, path, Some(&token), Some(body)).await.expect_problem(403, "insufficient_permissions");
+            let code = if path == KEYS { "policy_violation" } else { "insufficient_permissions" };
+            test.send(method, path, Some(&token), Some(body)).await.expect_problem(403, code);
         }
         let link = format!("/v1/admin/users/{id}/reset-link");
         test.post(&link, &acme.owner.token, json!({})).await.expect_problem(409, "conflict");
@@ -213,7 +214,7 @@ both! {
         let Some((test, acme)) = acme(backend).await else { return };
         let body = json!({"user_external_id": "4711"});
         let (_, personal) = make(&test, &acme.owner, json!({"name": "k", "scopes": ["*"]})).await;
-        open(&test, &personal, body.clone()).await.expect_problem(403, "insufficient_permissions");
+        open(&test, &personal, body.clone()).await.expect_problem(403, "policy_violation");
         let (id, _) = make(&test, &acme.owner, json!({"name": "narrow", "scopes": ["decisions"]})).await;
         assert!(id.starts_with("key_"));
         test.post(SESSION, &acme.owner.token, body.clone()).await.expect_problem(401, "wrong_token_type");

@@ -169,7 +169,8 @@ both! {
                 // Refused, and not used up.
                 let body = Some(json!({"refresh_token": refresh}));
                 let refused = sdk::on_page(&test, Method::POST, sdk::REFRESH, None, Some(origin), body).await;
-                refused.expect_problem(403, "origin_not_allowed");
+                let code = if allowed { "origin_not_allowed" } else { "policy_violation" };
+                refused.expect_problem(403, code);
             }
         }
         // A program is no page; a person's own token is for any page that the server lets call.

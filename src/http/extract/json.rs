@@ -222,6 +222,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         refuse(error.inner(), pointer, bytes)
     })?;
     reader.end().map_err(|error| refuse(&error, String::new(), bytes))?;
+    // serde reads an array as an object's members in turn, and an empty one as an object without any.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::new(Code::ValidationFailed).at(String::new(), "must be an object"));
+    }
     Ok(parsed)
 }
 
