@@ -1,6 +1,4 @@
 //! T35: what nodes share in Redis about tokens that they verified grants nothing by itself.
-//!
-//! Seen to fail: without the tag, Bob is let in as Ann; without the look at the news, an ended session goes on.
 
 use std::time::Duration;
 

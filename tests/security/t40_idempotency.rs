@@ -1,10 +1,5 @@
 //! T40: a request that is sent again under its `Idempotency-Key`: with another body, by another caller, at once, after
 //! a crash; and what is kept of its answer.
-//!
-//! Seen to fail: without the tag of the body the other body is answered with the first key; without the principal in
-//! the tag Bob gets Ann's key; with `ON CONFLICT` claiming every time, sixteen at once make sixteen keys; without the
-//! look into the audit log a crash after the commit makes a second key; with the answer stored unsealed the database
-//! shows the key.
 
 use std::{
     sync::{
