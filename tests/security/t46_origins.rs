@@ -182,7 +182,7 @@ both! {
         sdk::on_page(&test, Method::POST, sdk::REFRESH, None, Some("https://app.acme.example"), body).await.expect(200);
         // No session for an origin that is not on the list; and the list of now counts.
         let body = json!({"user_external_id": "1", "origin": "https://evil.example"});
-        sdk::open(&test, &acme.key, body).await.expect_problem(403, "insufficient_permissions");
+        sdk::open(&test, &acme.key, body).await.expect_problem(403, "policy_violation");
         set(&test, &acme.owner, json!({"allowed_origins": ["http://localhost:3000"]})).await.expect(200);
         let me = sdk::on_page(&test, Method::GET, "/v1/users/me", Some(&bound), Some("https://app.acme.example"), None).await;
         me.expect_problem(403, "origin_not_allowed");
