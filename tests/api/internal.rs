@@ -243,7 +243,7 @@ both! {
         assert_eq!(ask("192.0.2.1").await, "VALID");
         let settings = json!({"allowed_origins": [], "ip_allowlist": []});
         test.send(Method::PUT, "/v1/client/settings", Some(&root.token), Some(settings)).await.expect(200);
-        test.advance(Duration::from_secs(600));
+        test.advance(Duration::from_mins(10));
         let inside = test.inside(&root_again(&test).await).await;
         assert_eq!(code(&test, &inside, &key, "192.0.2.1").await, "EXPIRED");
         let ann = test.login(&email_of(&test, &ann).await, PASSWORD).await;

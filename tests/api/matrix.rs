@@ -145,7 +145,7 @@ impl Stage {
         Some(match operation {
             "register_user" => json!({"email": "new@example.com", "password": PASSWORD}),
             "create_login" => json!({"identifier": "other@example.com", "password": PASSWORD}),
-            "refresh_session" => json!({"refresh_token": self.other.refresh}),
+            "refresh_session" | "refresh_sdk_session" => json!({"refresh_token": self.other.refresh}),
             "end_session" => json!({"refresh_token": self.leaver.refresh}),
             "change_password" => {
                 json!({"current_password": PASSWORD, "new_password": PASSWORD, "keep_current": true})
@@ -173,7 +173,6 @@ impl Stage {
                 json!({"company_name": "Acme", "email": "owner@acme.example", "password": PASSWORD, "plan": "free"})
             }
             "open_sdk_session" => json!({"user_external_id": "4711"}),
-            "refresh_sdk_session" => json!({"refresh_token": self.other.refresh}),
             "create_tenant" => json!({"company_name": "Made", "plan": "free"}),
             "update_tenant" => json!({"company_name": "Renamed"}),
             "update_client_settings" => json!({"socket_urls": ["wss://socket.example.com"]}),

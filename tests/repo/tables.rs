@@ -93,7 +93,10 @@ fn migrations_have_the_same_names() {
     for name in &names {
         let number = name.split_once('_').filter(|(number, _)| number.len() == 4);
         let number: u32 = number.and_then(|(number, _)| number.parse().ok()).unwrap_or_default();
-        assert!(number > last && name.ends_with(".sql"), "`{name}` is not a migration after number {last}");
+        assert!(
+            number > last && std::path::Path::new(name).extension().is_some_and(|kind| kind == "sql"),
+            "`{name}` is not a migration after number {last}"
+        );
         last = number;
     }
 }

@@ -18,7 +18,7 @@ both! {
         for generation in 0..4 {
             let mut issued = vec![test.login("ann@example.com", PASSWORD).await];
             for _ in 0..4 {
-                test.advance(Duration::from_secs(60));
+                test.advance(Duration::from_mins(1));
                 issued.push(test.refresh(&issued.last().unwrap().refresh).await.expect(200).into());
             }
             test.advance(Duration::from_secs(31));

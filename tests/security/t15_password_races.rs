@@ -39,12 +39,15 @@ tokio::task_local! {
     static STOPPED: ();
 }
 
+/// After how many looks, who is told, and what lets it go on.
+type Stop = (usize, oneshot::Sender<()>, mpsc::Receiver<()>);
+
 /// A clock that shows one moment, and stops who looks at it.
 #[derive(Debug, Default)]
 struct Gate {
     looks: AtomicUsize,
     /// At which look to stop, whom to tell, and what to wait for.
-    stop: Mutex<Option<(usize, oneshot::Sender<()>, mpsc::Receiver<()>)>>,
+    stop: Mutex<Option<Stop>>,
 }
 
 impl Clock for Gate {

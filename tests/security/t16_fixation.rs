@@ -27,7 +27,8 @@ async fn sign_in(test: &TestApp, mode: &str, headers: &[(&str, &str)], members: 
 /// The value of a cookie that an answer sets.
 fn cookie<'a>(reply: &'a Reply, name: &str) -> &'a str {
     let set = reply.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
-    let found = set.filter_map(|line| line.split_once(';')?.0.strip_prefix(name)?.strip_prefix('=')).next();
+    let mut set = set;
+    let found = set.find_map(|line| line.split_once(';')?.0.strip_prefix(name)?.strip_prefix('='));
     found.unwrap_or_else(|| panic!("no cookie `{name}`: {:?}", reply.headers))
 }
 
