@@ -80,6 +80,9 @@ fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
+/// How a secret may be hidden, and how to write it so.
+type Way = (&'static str, fn(&str) -> String);
+
 /// Which of these secrets are somewhere in `dump`, in whatever spelling. Looks at each place once.
 fn found<'a>(dump: &[u8], secrets: &[(&'a str, Vec<u8>)]) -> Vec<&'a str> {
     let mut by_head: HashMap<[u8; HEAD], Vec<(&str, Vec<u8>)>> = HashMap::new();
@@ -189,7 +192,6 @@ both! {
     async fn t48_the_search_finds_what_is_there(backend: Backend) {
         use bailiwick::storage::Run;
         let Some(test) = TestApp::spawn(backend).await else { return };
-        type Way = (&'static str, fn(&str) -> String);
         let ways: [Way; 5] = [
             ("as it is", str::to_owned),
             ("within others", |secret| format!("{{\"token\":\"{secret}\"}}")),
