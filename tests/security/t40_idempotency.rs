@@ -169,7 +169,7 @@ both! {
         assert!(made.contains(again["api_key"].as_str().unwrap()));
     }
 
-    async fn t40_a_request_that_lost_its_connection_is_carried_out_once(backend: Backend) {
+    async fn t40_a_request_goes_on_without_its_connection(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let ann = test.user("ann").await;
         let mut lost = Box::pin(make(&test, &ann, "k", "one"));
@@ -185,7 +185,6 @@ both! {
                     return reply;
                 }
                 reply.expect_problem(409, "conflict");
-                test.advance(Duration::from_secs(1)); // a lease that nobody carries out ends
             }
         };
         tokio::time::timeout(Duration::from_secs(10), again).await.unwrap().expect(201);
