@@ -18,13 +18,12 @@ async fn import(test: &TestApp, by: &Actor, query: &str, lines: impl Into<Body>)
 }
 
 fn lines(users: &[Value]) -> String {
-    users.iter().map(|user| format!("{user}\n")).collect()
+    users.iter().fold(String::new(), |lines, user| lines + &user.to_string() + "\n")
 }
 
 fn results(answer: &Value) -> Vec<&str> {
-    let word = |line: &'_ Value| line["code"].as_str().or(line["result"].as_str()).map(str::to_owned);
-    let all: Vec<String> = answer["lines"].as_array().unwrap().iter().filter_map(word).collect();
-    all.into_iter().map(|text| &*Box::leak(text.into_boxed_str())).collect()
+    let lines = answer["lines"].as_array().unwrap();
+    lines.iter().filter_map(|line| line["code"].as_str().or(line["result"].as_str())).collect()
 }
 
 async fn exported(test: &TestApp, by: &Actor) -> Vec<Value> {

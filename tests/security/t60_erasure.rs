@@ -128,9 +128,10 @@ both! {
             let zora = zora(&test, &root).await;
             let (words, _) = found(&test, &zora.id).await;
             assert!(words.len() > 10, "the traces to look for: {words:?}");
-            let (path, token) = match by_oneself {
-                true => ("/v1/users/me".to_owned(), &zora.token),
-                false => (format!("/v1/admin/users/{}", zora.id), &root.token),
+            let (path, token) = if by_oneself {
+                ("/v1/users/me".to_owned(), &zora.token)
+            } else {
+                (format!("/v1/admin/users/{}", zora.id), &root.token)
             };
             test.delete(&path, token).await.expect(204);
             let (words, ids) = found(&test, &zora.id).await;
