@@ -1,9 +1,9 @@
 //! Signing in by password.
 //!
 //! ```text
-//!  limits ─► look up ─► one hash ─► right? ─ no ─► count it ──────────────► 401
-//!                              └ yes ─► status (403) ─► lock (403) ─► policies (403) ─► second factor? ─ no ─► session
-//!                                                                                          └ yes ─► 401 with a token
+//!  limits ─► a place ─► look up ─► one hash ─► right? ─ no ─► count it ──────────────► 401
+//!                                         └ yes ─► status (403) ─► lock (403) ─► policies (403) ─► second factor? ─ no ─► session
+//!                                                                                                     └ yes ─► 401 with a token
 //! ```
 
 use super::{
@@ -42,6 +42,7 @@ impl AuthnService {
         let norm = norm_of(&login.identifier);
         let identifier = norm.as_deref().unwrap_or(&login.identifier);
         self.admit_login(tenant, identifier, login).await?;
+        let _place = self.parts.passwords.enter()?;
         let known = match &norm {
             Some(norm) => self.parts.users.credentials_of(tenant, norm).await?,
             None => None,

@@ -2,7 +2,8 @@
 //! there too (see `stored`).
 //!
 //! Each thread owns its memory, so what hashing can take is workers × memory, and the queue is short: who
-//! comes when it is full is told to come back, instead of everyone waiting.
+//! comes when it is full is told to come back, instead of everyone waiting. Sign-ins and sign-ups take a
+//! place before they ask the database anything, or a storm of them would queue up there (threat T10).
 
 use std::{
     fmt,
@@ -17,7 +18,7 @@ use std::{
 use argon2::{Algorithm, Block, Params, Version};
 use password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use zeroize::Zeroizing;
 
 use super::{
@@ -67,6 +68,7 @@ struct Job {
 /// The pool. Its threads end when it is dropped.
 pub struct Passwords {
     jobs: SyncSender<Job>,
+    places: Semaphore,
     params: Params,
     hashes: Arc<AtomicU64>,
     entropy: Arc<dyn Entropy>,
@@ -87,7 +89,9 @@ impl Passwords {
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error.to_string()))?;
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let workers = config.workers.unwrap_or_else(cores).max(1);
-        let (jobs, queue) = sync_channel(workers.saturating_mul(config.queue_per_worker.max(1)));
+        // As many as are computed, and as many as wait.
+        let places = workers.saturating_mul(config.queue_per_worker.max(1).saturating_add(1));
+        let (jobs, queue) = sync_channel(places);
         let (queue, hashes) = (Arc::new(Mutex::new(queue)), Arc::new(AtomicU64::new(0)));
         for worker in 0..workers {
             let (queue, hashes, resting) = (Arc::clone(&queue), Arc::clone(&hashes), params.block_count());
@@ -95,7 +99,16 @@ impl Passwords {
                 .name(format!("argon2-{worker}"))
                 .spawn(move || work(&queue, &hashes, resting))?;
         }
-        Ok(Self { jobs, params, hashes, entropy })
+        let places = Semaphore::new(places.min(Semaphore::MAX_PERMITS));
+        Ok(Self { jobs, places, params, hashes, entropy })
+    }
+
+    /// Takes one of as many places as there are in the pool and its queue, until it is dropped: for whoever
+    /// comes from outside, before they cost anything else.
+    ///
+    /// Errors: `Overloaded`.
+    pub fn enter(&self) -> Result<SemaphorePermit<'_>, PasswordError> {
+        self.places.try_acquire().map_err(|_| PasswordError::Overloaded)
     }
 
     /// Hashes a new password.

@@ -137,6 +137,7 @@ impl AuthnService {
             registration.name.as_ref().map_or("", |name| name.as_str()),
         ];
         parts.rules.check(registration.password.expose_secret(), &context)?;
+        let _place = parts.passwords.enter()?;
         let new = NewUser {
             email: registration.email.clone(),
             username: registration.username.clone(),

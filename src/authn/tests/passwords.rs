@@ -55,7 +55,8 @@ async fn every_comparison_is_one_hash() {
 fn a_full_queue_is_said_at_once() {
     let (jobs, _queue) = sync_channel(1);
     let params = Params::new(8, 1, 1, Some(HASH_BYTES)).unwrap();
-    let pool = Passwords { jobs, params, hashes: Arc::default(), entropy: Arc::new(SeededEntropy::new(1)) };
+    let (places, entropy) = (Semaphore::new(2), Arc::new(SeededEntropy::new(1)));
+    let pool = Passwords { jobs, places, params, hashes: Arc::default(), entropy };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let password = secret("x");
@@ -66,4 +67,8 @@ fn a_full_queue_is_said_at_once() {
         assert!(futures_util::poll!(first.as_mut()).is_pending());
         assert!(matches!(second.await, Err(PasswordError::Overloaded)));
     });
+    let (first, _second) = (pool.enter().unwrap(), pool.enter().unwrap());
+    assert!(matches!(pool.enter(), Err(PasswordError::Overloaded)));
+    drop(first);
+    assert!(pool.enter().is_ok());
 }
