@@ -124,7 +124,7 @@ impl IdempotencyService {
         }
     }
 
-    /// Carries a claimed request out, whether its caller waits for it or not, within the limit of requests.
+    /// Claims and carries a request out, whether its caller waits for it or not, within the limit of requests.
     ///
     /// Answers none when it was given up, or panicked: whether it was carried out, the next request finds out.
     pub async fn carry_out<T: Send + 'static>(

@@ -60,11 +60,13 @@ pub struct Repeat {
     service: Arc<IdempotencyService>,
 }
 
-/// A request that is carried out, or answered as before.
+/// A request of a caller, to be carried out or answered as before.
 #[derive(Debug)]
 pub struct Turn {
-    service: Arc<IdempotencyService>,
-    claim: Option<Claim>,
+    repeat: Repeat,
+    tenant: TenantId,
+    principal: Option<String>,
+    request_id: String,
 }
 
 impl FromRequestParts<AppState> for Repeat {
@@ -95,47 +97,48 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Once<T> {
 }
 
 impl Repeat {
-    /// Claims the key for who is permitted to send the request. Without a key there is nothing to claim.
-    ///
-    /// Errors: the key stands for another request, or for one that is being carried out, or whose answer was lost;
-    /// the database failed.
-    pub async fn by(self, tenant: TenantId, actor: Actor<'_>) -> Result<Turn> {
-        let Self { key, place, body, service } = self;
-        let Some(key) = key else { return Ok(Turn { service, claim: None }) };
-        let attempt = Attempt {
-            key: &key,
-            place: &place,
-            body: &body,
-            tenant,
-            principal: Some(actor.name).filter(|name| *name != ANONYMOUS),
-            request_id: actor.request_id.unwrap_or_default(),
-        };
-        let claim = service.claim(&attempt).await?;
-        Ok(Turn { service, claim: Some(claim) })
+    /// The request of a caller who is permitted to send it.
+    pub fn by(self, tenant: TenantId, actor: Actor<'_>) -> Turn {
+        let principal = Some(actor.name).filter(|name| *name != ANONYMOUS).map(str::to_owned);
+        Turn { repeat: self, tenant, principal, request_id: actor.request_id.unwrap_or_default().to_owned() }
     }
 }
 
 impl Turn {
-    /// Carries the request out by `work`, unless it was: then its answer is given again.
+    /// Carries the request out by `work`, unless it was: then its answer is given again. Without a key there is
+    /// nothing to remember.
     ///
-    /// Errors: those of `work`.
+    /// Errors: the key stands for another request, or for one that is being carried out, or whose answer was lost;
+    /// the database failed; those of `work`.
     pub fn run<T: Serialize + Send>(
         self,
         work: impl Future<Output = Result<(StatusCode, Json<T>)>> + Send + 'static,
     ) -> impl Future<Output = Result<Response>> + Send {
-        let (Self { service, claim }, work) = (self, Box::pin(work));
+        let work = Box::pin(work);
         async move {
-            match claim {
-                None => Ok(work.await?.into_response()),
-                Some(Claim::Answered(answer)) => again(answer),
-                Some(Claim::Ours(ticket)) => {
-                    let keeper = Arc::clone(&service);
-                    let carried =
-                        service.carry_out(async move { settled(&keeper, ticket, work.await).await });
-                    carried.await.unwrap_or_else(|| Err(Problem::new(Code::RequestDeadline)))
+            let Some(key) = self.repeat.key.clone() else { return Ok(work.await?.into_response()) };
+            let keeper = Arc::clone(&self.repeat.service);
+            // Claimed where it is carried out: a connection lost in between would keep the key busy for nothing.
+            let carried = keeper.carry_out(async move {
+                match self.claim(&key).await? {
+                    Claim::Answered(answer) => again(answer),
+                    Claim::Ours(ticket) => settled(&self.repeat.service, ticket, work.await).await,
                 }
-            }
+            });
+            carried.await.unwrap_or_else(|| Err(Problem::new(Code::RequestDeadline)))
         }
+    }
+
+    async fn claim(&self, key: &RepeatKey) -> Result<Claim> {
+        let attempt = Attempt {
+            key,
+            place: &self.repeat.place,
+            body: &self.repeat.body,
+            tenant: self.tenant,
+            principal: self.principal.as_deref(),
+            request_id: &self.request_id,
+        };
+        Ok(self.repeat.service.claim(&attempt).await?)
     }
 }
 

@@ -109,7 +109,7 @@ async fn create_tenant(
     Once(body, repeat): Once<TenantRequest>,
 ) -> Result<Response> {
     let new = NewTenant { name: field("/company_name", &body.company_name)?, plan: body.plan };
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let tenant = app.authn.create_tenant(&new, permit.actor()).await?;
         Ok((StatusCode::CREATED, Json(TenantBody::from(&tenant))))

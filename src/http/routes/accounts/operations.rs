@@ -209,7 +209,7 @@ async fn make_user_link(
     Once(body, repeat): Once<LinkRequest>,
 ) -> Result<Response> {
     about(&app, &permit, id).await?;
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let link = app.authn.user_link(permit.tenant(), id, body.purpose.into(), permit.actor()).await?;
         let (link, expires_at) = (link.url.expose().to_owned(), link.expires_at.to_string());

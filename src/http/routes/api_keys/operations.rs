@@ -70,7 +70,7 @@ async fn create_api_key(
 ) -> Result<Response> {
     let new = body.new_key()?;
     app.authn.require_recent(&permit.user)?;
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let (owner, actor) = (Some(permit.user.user_id), permit.actor());
         let created = app.api_keys.create(permit.tenant(), owner, &new, actor).await?;

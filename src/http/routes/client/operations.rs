@@ -73,7 +73,7 @@ async fn register_client(
         password: body.password,
         ip: permit.client.ip,
     };
-    let turn = repeat.by(TenantId::DEFAULT, permit.actor()).await?;
+    let turn = repeat.by(TenantId::DEFAULT, permit.actor());
     let work = async move {
         let made = app.authn.register_client(&new, permit.actor()).await.map_err(password_at("/password"))?;
         let body = RegisteredBody {
@@ -163,7 +163,7 @@ async fn rotate_client_key(
     Once(body, repeat): Once<RotateRequest>,
 ) -> Result<Response> {
     app.authn.require_recent_person(&permit.caller)?;
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let tenant = own(&app, permit.tenant()).await?;
         let new = AuthnService::tenant_key("secondary", app.tenants.plan(&tenant.plan)?);
@@ -200,7 +200,7 @@ async fn promote_client_key(
         return Err(Problem::new(Code::ValidationFailed).at("/grace_seconds", said));
     }
     let grace = Duration::from_secs(grace_secs);
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let key = app.api_keys.promote(permit.tenant(), grace, permit.actor()).await?;
         Ok((StatusCode::OK, Json(PromotedBody { message: "Key promoted", key_id: key.to_string() })))

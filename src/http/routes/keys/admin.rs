@@ -116,7 +116,7 @@ async fn rotate_signing_key(
     permit: Permit<RotateSigningKey>,
     repeat: Repeat,
 ) -> Result<Response> {
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let key = app.tokens.rotate(permit.actor()).await?;
         Ok((StatusCode::OK, Json(SigningKeyBody::from(key))))

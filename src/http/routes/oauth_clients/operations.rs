@@ -86,7 +86,7 @@ async fn create_oauth_client(
 ) -> Result<Response> {
     let new = body.read()?;
     may_grant(&app, &permit, Some(&new.roles)).await?;
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let made = app.clients.create(permit.tenant(), &new, permit.actor()).await?;
         Ok((StatusCode::CREATED, Json(ClientBody::from(made))))
@@ -168,7 +168,7 @@ async fn rotate_oauth_client_secret(
         let said = format!("must be at most {}", KEEP_AT_MOST.as_secs());
         return Err(Problem::new(Code::ValidationFailed).at("/keep_secs", said));
     }
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let made = app.clients.rotate_secret(permit.tenant(), client, keep, permit.actor()).await?;
         Ok((StatusCode::OK, Json(ClientBody::from(made))))

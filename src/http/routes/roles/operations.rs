@@ -75,7 +75,7 @@ async fn create_role(
     let name = role_name("/name", &body.name)?;
     let inherits = body.inherits.as_deref().map(|parent| role_name("/inherits", parent)).transpose()?;
     let new = NewRole { name, description: body.description, inherits };
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let role = app.roles.create(permit.tenant(), &new, permit.actor()).await.map_err(assigning)?;
         Ok((StatusCode::CREATED, Json(RoleBody::from(role))))
@@ -148,7 +148,7 @@ async fn grant_role(
 ) -> Result<Response> {
     let role = role_name("/role", &body.role)?;
     permit.also(&app, EntityRef::new("Role", role.as_str())).await?;
-    let turn = repeat.by(permit.tenant(), permit.actor()).await?;
+    let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let granted = app.roles.grant(permit.tenant(), body.user_id, &role, permit.actor()).await;
         let granted = granted.map_err(assigning)?;
