@@ -70,6 +70,12 @@ impl Scopes {
         self.0.iter().map(|name| &**name)
     }
 
+    /// Of these, those that are in `names`.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|name| names.contains(&&***name)).cloned().collect())
+    }
+
     /// Whether one of them is, or holds, this action.
     #[must_use]
     pub fn allow(&self, action: &str) -> bool {

@@ -46,6 +46,8 @@ macro_rules! actions {
 }
 
 actions! {
+    /// Giving a scope to an API key or a token.
+    GrantScope "grantScope" Tenant;
     /// Sign-up.
     Register "register" Tenant;
     /// Sign-in.

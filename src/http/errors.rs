@@ -73,8 +73,8 @@ impl From<ClientError> for Problem {
 impl From<OAuthError> for Problem {
     fn from(error: OAuthError) -> Self {
         match error {
-            OAuthError::Denied | OAuthError::Authn(AuthnError::ProofDemanded { .. }) => {
-                Self::new(Code::PolicyViolation)
+            OAuthError::Denied { decision } | OAuthError::Authn(AuthnError::ProofDemanded { decision, .. }) => {
+                Self::new(Code::PolicyViolation).decided_by(decision)
             }
             // What the policies say of the user of a session, and an outage, are no fault of its token.
             OAuthError::Authn(
@@ -150,9 +150,9 @@ impl From<AuthnError> for Problem {
             AuthnError::StepUpRequired { max_age } => Self::step_up(None, Some(max_age.as_secs())),
             AuthnError::Denied { decision, .. } => Self::new(Code::PolicyViolation)
                 .detail(error.to_string())
-                .extension("decision_id", decision.to_string()),
+                .decided_by(decision),
             AuthnError::ProofDemanded { decision, acr, max_age_secs } => {
-                Self::step_up(acr.as_deref(), max_age_secs).extension("decision_id", decision.to_string())
+                Self::step_up(acr.as_deref(), max_age_secs).decided_by(decision)
             }
             AuthnError::Undecided(_) => Self::new(Code::NoActiveVersion).detail(error.to_string()),
             AuthnError::UserGone => Self::new(Code::TokenRevoked),

@@ -25,6 +25,10 @@ pub(super) struct OAuthErrorBody {
     /// What happened, for people who write clients.
     #[schema(example = "The client is unknown, or did not prove who it is")]
     pub error_description: String,
+    /// The decision behind `access_denied`.
+    #[schema(example = "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<String>,
 }
 
 /// The name that OAuth 2.0 gives to a problem.
@@ -46,11 +50,11 @@ pub(super) const fn name(code: Code) -> &'static str {
 }
 
 /// The finished answer.
-pub(super) fn render(code: Code, detail: Option<&str>) -> Response<Body> {
+pub(super) fn render(code: Code, detail: Option<&str>, decision_id: Option<&str>) -> Response<Body> {
     // The characters that RFC 6749 §5.2 permits.
     let plain = |c: char| if matches!(c, ' ' | '!' | '#'..='[' | ']'..='~') { c } else { '\'' };
     let description = detail.unwrap_or(code.title()).chars().map(plain).collect();
-    let body = OAuthErrorBody { error: name(code), error_description: description };
+    let body = OAuthErrorBody { error: name(code), error_description: description, decision_id: decision_id.map(str::to_owned) };
     let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -19,9 +19,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{codes::Code, oauth_error, rate_limit::RateLimit};
+use crate::base::DecisionId;
 
 /// Header by which a client learns that it must sign in again (identity.md §2.8).
 const AUTH_ACTION: &str = "x-auth-action";
+/// The member that names a decision.
+const DECISION_ID: &str = "decision_id";
 
 /// One thing that is wrong with the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -166,6 +169,12 @@ impl Problem {
         })
     }
 
+    /// Names the decision that this answer follows from.
+    #[must_use]
+    pub(super) fn decided_by(self, decision: DecisionId) -> Self {
+        self.extension(DECISION_ID, decision.to_string())
+    }
+
     /// Adds what only the log may know.
     #[must_use]
     pub fn cause(self, cause: impl Error + Send + Sync + 'static) -> Self {
@@ -202,7 +211,8 @@ impl Problem {
     pub fn render(&self, instance: &str, request_id: &str) -> Response<Body> {
         let code = self.0.code;
         let mut response = if instance.starts_with(oauth_error::PLACE) {
-            oauth_error::render(code, self.0.detail.as_deref())
+            let decision_id = self.0.extensions.get(DECISION_ID).and_then(Value::as_str);
+            oauth_error::render(code, self.0.detail.as_deref(), decision_id)
         } else {
             self.body(instance, request_id)
         };

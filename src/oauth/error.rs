@@ -1,7 +1,7 @@
 //! Why there is no token.
 
 use crate::{
-    authn::AuthnError, authorize::AuthorizeError, base::EntropyError, clients::ClientError,
+    authn::AuthnError, authorize::AuthorizeError, base::{DecisionId, EntropyError}, clients::ClientError,
     sessions::SessionError, storage::StorageError, tokens::TokenError,
 };
 
@@ -10,7 +10,10 @@ use crate::{
 pub enum OAuthError {
     /// The policies say no.
     #[error("the policies do not allow this")]
-    Denied,
+    Denied {
+        /// The decision that says so.
+        decision: DecisionId,
+    },
     /// The client may not use this grant.
     #[error("the client may not use this grant")]
     GrantNotAllowed,

@@ -89,7 +89,10 @@ impl OAuthService {
         resource: (&str, &str),
         server: &ServerContext<'_>,
     ) -> Result<(), OAuthError> {
-        if self.may(client, action, resource, server).await? { Ok(()) } else { Err(OAuthError::Denied) }
+        match self.ask(client, action, resource, server).await? {
+            Permission::Allowed => Ok(()),
+            Permission::Denied(denial) => Err(OAuthError::Denied { decision: denial.decision_id }),
+        }
     }
 
     /// The scopes that a client gets: what it asks for, or all that it may have, and of these what the policies
@@ -115,7 +118,7 @@ impl OAuthService {
         let mut granted: Vec<&str> = Vec::new();
         for word in &wanted {
             let is_new = !granted.contains(&word.as_str());
-            if is_new && self.may(client, "grantScope", (SCOPE, word), server).await? {
+            if is_new && self.ask(client, "grantScope", (SCOPE, word), server).await? == Permission::Allowed {
                 granted.push(word);
             }
         }
@@ -125,16 +128,16 @@ impl OAuthService {
         Ok(granted.join(" "))
     }
 
-    async fn may(
+    async fn ask(
         &self,
         client: &Client,
         action: &'static str,
         resource: (&str, &str),
         server: &ServerContext<'_>,
-    ) -> Result<bool, OAuthError> {
+    ) -> Result<Permission, OAuthError> {
         let principal = client.id.to_string();
         let guarded = Guarded { principal: (SERVICE, &principal), action, resource, server };
-        Ok(self.parts.authorize.guard(client.tenant_id, guarded).await? == Permission::Allowed)
+        Ok(self.parts.authorize.guard(client.tenant_id, guarded).await?)
     }
 }
 

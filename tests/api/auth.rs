@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use bailiwick::{base::Clock, users::UserStatus};
+use bailiwick::{base::Clock, storage::Run, users::UserStatus};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,6 +16,13 @@ fn without_ids(reply: &Reply) -> Value {
     let mut body = reply.body.clone();
     body.as_object_mut().unwrap().remove("request_id");
     body
+}
+
+/// Puts a table where the server does not find it.
+async fn rename(test: &TestApp, table: &str, to: &str) {
+    let mut tx = test.app.db.begin_write().await.unwrap();
+    tx.sql(format!("ALTER TABLE {table} RENAME TO {to}").leak()).run().await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 fn register(email: &str) -> Value {
@@ -56,6 +63,20 @@ both! {
         test.post_open("/v1/auth/register", name).await.expect_problem(409, "email_taken");
         assert_eq!(test.login("ann", PASSWORD).await.id, user["id"].as_str().unwrap());
         assert_eq!(test.login("ANN", PASSWORD).await.id, user["id"].as_str().unwrap());
+    }
+
+    /// R18: whom a failure keeps from being told of is not there either, and may try again.
+    async fn sign_up_leaves_nothing_half_made(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        for part in ["outbox", "mails"] {
+            rename(&test, part, "elsewhere").await;
+            test.post_open("/v1/auth/register", register("ann@example.com")).await.expect_problem(503, "store_unavailable");
+            rename(&test, "elsewhere", part).await;
+            let users: i64 = test.app.db.sql("SELECT CAST(COUNT(*) AS BIGINT) FROM users").scalar().await.unwrap();
+            assert_eq!(users, 0, "without {part}");
+        }
+        test.post_open("/v1/auth/register", register("ann@example.com")).await.expect(202);
+        test.login("ann@example.com", PASSWORD).await;
     }
 
     async fn sign_up_can_be_closed(backend: Backend) {

@@ -68,6 +68,7 @@ impl Reply {
         assert_eq!((self.status.as_u16(), &self.body["error"]), (status, &json!(error)), "{}", self.text);
         assert_eq!(self.header("content-type"), "application/json");
         assert_eq!((self.header("cache-control"), self.header("pragma")), ("no-store", "no-cache"));
+        assert_eq!(self.body["decision_id"].is_string(), error == "access_denied", "{}", self.text);
         self.body
     }
 }

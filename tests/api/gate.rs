@@ -163,6 +163,24 @@ both! {
         make(&proven).await.expect_problem(403, "policy_violation");
     }
 
+    async fn a_policy_leaves_scopes_out_of_keys(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let (root, ann) = (test.administrator().await, test.user("ann").await);
+        add(&test, &root, r#"@id("no-writing") @reason("people give no key the right to write")
+            forbid (principal is User, action == Action::"grantScope", resource == Scope::"entities.write");"#).await;
+        let key = |scopes: Value| json!({"name": "k", "scopes": scopes});
+        let both = test.post(KEYS, &ann.token, key(json!(["entities.write", "decisions"]))).await.expect(201);
+        assert_eq!(both["scopes"], json!(["decisions"]));
+        let only = test.post(KEYS, &ann.token, key(json!(["entities.write"]))).await;
+        assert_names_decision(&only.expect_problem(403, "policy_violation"));
+        let path = format!("{KEYS}/{}", both["id"].as_str().unwrap());
+        let change = async |scopes: Value| test.send(Method::PATCH, &path, Some(&ann.token), Some(json!({"scopes": scopes}))).await;
+        let changed = change(json!(["entities.write", "entities.read"])).await.expect(200);
+        assert_eq!(changed["scopes"], json!(["entities.read"]));
+        change(json!(["entities.write"])).await.expect_problem(403, "policy_violation");
+        assert_eq!(test.get(&path, &ann.token).await.expect(200)["scopes"], json!(["entities.read"]));
+    }
+
     async fn a_sign_in_goes_on_to_the_second_factor_that_is_demanded(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let (root, ann) = (test.administrator().await, test.user("ann").await);

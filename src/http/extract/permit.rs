@@ -194,7 +194,7 @@ impl<A: Action> FromRequestParts<AppState> for UserPermit<A> {
 /// Whether an action gives out a credential. It is decided with what the lists of the caller's tenant say (R98), and
 /// what the policies do not allow of it is a `policy_violation` (R135).
 fn is_issuing(action: &str) -> bool {
-    matches!(action, "createApiKey" | "rotateClientKey" | "openSession")
+    matches!(action, "createApiKey" | "grantScope" | "rotateClientKey" | "openSession")
 }
 
 async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppState) -> Result<EntityRef> {
@@ -367,5 +367,5 @@ fn denied(code: Code, action: &str, denial: &Denial) -> Problem {
     };
     problem
         .detail(format!("the policies do not allow `{action}` here"))
-        .extension("decision_id", denial.decision_id.to_string())
+        .decided_by(denial.decision_id)
 }

@@ -1,5 +1,7 @@
 //! The operations of the tag.
 
+use std::sync::Arc;
+
 use axum::{http::StatusCode, response::Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -7,11 +9,12 @@ use super::bodies::{
     ApiKeyBody, ApiKeyPage, ApiKeyPatch, ApiKeyRequest, CreatedKeyBody, created_sample, key_sample,
 };
 use crate::{
-    api_keys::ApiKey,
+    api_keys::{ApiKey, Scopes},
+    authn::Caller,
     authorize::EntityRef,
     base::ApiKeyId,
     http::{
-        actions::{Action, CreateApiKey, ListApiKeys, ReadApiKey, RevokeApiKey, UpdateApiKey},
+        actions::{Action, CreateApiKey, GrantScope, ListApiKeys, ReadApiKey, RevokeApiKey, UpdateApiKey},
         codes::Code,
         extract::{Authenticated, IdempotencyKey, Json, Once, PageQuery, Path, Permit, Query, UserPermit},
         problem::{Problem, Result},
@@ -45,6 +48,24 @@ async fn found<A: Action>(
     }
 }
 
+/// Of the scopes that somebody wants for a key, those that the policies let them give it (X15).
+///
+/// Errors: none is left, or one demands another proof.
+async fn granted(app: &AppState, by: &Authenticated, wanted: &Scopes) -> Result<Scopes> {
+    let (mut granted, mut forbidden) = (Vec::new(), None);
+    for word in wanted.names() {
+        match by.may::<GrantScope>(app, ("Scope", word)).await {
+            Ok(()) => granted.push(word),
+            Err(problem) if problem.code() == Code::PolicyViolation => forbidden = Some(problem),
+            Err(problem) => return Err(problem),
+        }
+    }
+    match forbidden {
+        Some(problem) if granted.is_empty() => Err(problem),
+        _ => Ok(wanted.only(&granted)),
+    }
+}
+
 /// Make an API key
 ///
 /// The key belongs to the caller and has no role that the caller has not, now or later. Send it as `X-API-Key`,
@@ -53,14 +74,15 @@ async fn found<A: Action>(
 /// Needs a sign-in of the last five minutes (`sessions.sudo_secs`), else `step_up_required` (RFC 9470).
 ///
 /// Scopes are actions, or these groups of them: `decisions`, `policies.read`, `policies.write`, `entities.read`,
-/// `entities.write`, `profiles.read`, `profiles.write`, `roles.read`, `roles.write`, `users.lock`; `*` is all.
+/// `entities.write`, `profiles.read`, `profiles.write`, `roles.read`, `roles.write`, `users.lock`; `*` is all. The policies are asked about each (`grantScope`); what
+/// they forbid is left out, and where nothing is left the answer is `policy_violation`.
 #[utoipa::path(
     post, path = "/v1/api-keys", tag = "api-keys", request_body = ApiKeyRequest, params(IdempotencyKey),
     responses((status = CREATED, description = "The key", body = CreatedKeyBody, example = json!(created_sample()))),
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(CreateApiKey::NAME)),
-        ("x-problem-codes" = json!(["key_limit_reached", "step_up_required", "unknown_role", "api_key_generation_failed", "no_active_version"])),
+        ("x-problem-codes" = json!(["key_limit_reached", "policy_violation", "step_up_required", "unknown_role", "api_key_generation_failed", "no_active_version"])),
     ),
 )]
 async fn create_api_key(
@@ -68,8 +90,14 @@ async fn create_api_key(
     permit: UserPermit<CreateApiKey>,
     Once(body, repeat): Once<ApiKeyRequest>,
 ) -> Result<Response> {
-    let new = body.new_key()?;
+    let mut new = body.new_key()?;
     app.authn.require_recent(&permit.user)?;
+    let by = Authenticated {
+        caller: Caller::User(Arc::clone(&permit.user)),
+        client: permit.client.clone(),
+        at: app.clock.now(),
+    };
+    new.limits.scopes = granted(&app, &by, &new.limits.scopes).await?;
     let turn = repeat.by(permit.tenant(), permit.actor());
     let work = async move {
         let (owner, actor) = (Some(permit.user.user_id), permit.actor());
@@ -132,7 +160,7 @@ async fn read_api_key(
     security(("bearer" = [])),
     extensions(
         ("x-bailiwick-action" = json!(UpdateApiKey::NAME)),
-        ("x-problem-codes" = json!(["not_found", "step_up_required", "no_active_version"])),
+        ("x-problem-codes" = json!(["not_found", "policy_violation", "step_up_required", "no_active_version"])),
     ),
 )]
 async fn update_api_key(
@@ -141,9 +169,14 @@ async fn update_api_key(
     Path(id): Path<ApiKeyId>,
     Json(body): Json<ApiKeyPatch>,
 ) -> Result<Json<ApiKeyBody>> {
+    let by = caller.clone();
     let (permit, _) = found::<UpdateApiKey>(&app, caller, id).await?;
     app.authn.require_recent_person(&permit.caller)?;
-    let key = app.api_keys.update(permit.tenant(), id, &body.change()?, permit.actor()).await?;
+    let mut change = body.change()?;
+    if let Some(wanted) = &change.scopes {
+        change.scopes = Some(granted(&app, &by, wanted).await?);
+    }
+    let key = app.api_keys.update(permit.tenant(), id, &change, permit.actor()).await?;
     Ok(Json(key.into()))
 }
 
