@@ -45,6 +45,7 @@ mod passwords;
 mod post;
 mod recent;
 mod recovery;
+mod rewrap;
 mod rules;
 mod sdk;
 mod service;

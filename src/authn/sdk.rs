@@ -59,6 +59,11 @@ pub struct SdkSession {
     pub is_new: bool,
 }
 
+/// Where what was told of a user is sealed to.
+pub(super) fn place(tenant: TenantId, external_id: &str) -> String {
+    format!("users:external_data:{tenant}:{external_id}")
+}
+
 /// A user found or made, and what is known of them now.
 struct Found {
     user: User,
@@ -110,7 +115,7 @@ impl AuthnService {
         actor: Actor<'_>,
     ) -> Result<Found, AuthnError> {
         let users = &self.parts.users;
-        let place = format!("users:external_data:{tenant}:{}", new.external_id.as_str());
+        let place = place(tenant, new.external_id.as_str());
         let seal = |data: &UserData| {
             let plain = serde_json::to_vec(data).unwrap_or_default();
             self.external_key.seal(&place, &plain, &*self.parts.entropy)

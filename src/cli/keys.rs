@@ -15,7 +15,7 @@ pub(super) enum Command {
     List,
     /// Publish the next key; it signs ten minutes later, and nobody notices
     Rotate,
-    /// Seal private keys, second factors and profiles with the present master key, where the previous one still does
+    /// Seal private keys, second factors, profiles and data of users with the present master key, where the previous one still does
     Rewrap,
     /// Drop a key that may have leaked, with every token that it signed
     Revoke(Revoke),
@@ -51,8 +51,15 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<Outcome>
                 let keys = app.tokens.rewrap(actor).await?;
                 let factors = app.authn.rewrap_second_factors(actor).await?;
                 let profiles = app.profiles.reseal().await?;
-                are_lost = keys.lost + factors.lost + profiles.lost > 0;
-                told("signing keys", keys) + &told("second factors", factors) + &told("profiles", profiles)
+                let user_data = app.authn.rewrap_user_data(actor).await?;
+                let all = [
+                    ("signing keys", keys),
+                    ("second factors", factors),
+                    ("profiles", profiles),
+                    ("data of users", user_data),
+                ];
+                are_lost = all.iter().any(|(_, done)| done.lost > 0);
+                all.map(|(what, done)| told(what, done)).concat()
             }
             Command::Revoke(Revoke { kid }) => {
                 app.tokens.revoke(kid, actor).await?;

@@ -103,6 +103,7 @@ pub const UNTOLD: &[&str] = &[
     "signing_key_rewrapped",
     "signing_key_rotation_ordered",
     "signing_key_unusable",
+    "user_data_rewrapped",
     "user_link_made",
     "user_made_pending",
     "users_exported",

@@ -73,7 +73,8 @@ impl From<ClientError> for Problem {
 impl From<OAuthError> for Problem {
     fn from(error: OAuthError) -> Self {
         match error {
-            OAuthError::Denied { decision } | OAuthError::Authn(AuthnError::ProofDemanded { decision, .. }) => {
+            OAuthError::Denied { decision }
+            | OAuthError::Authn(AuthnError::ProofDemanded { decision, .. }) => {
                 Self::new(Code::PolicyViolation).decided_by(decision)
             }
             // What the policies say of the user of a session, and an outage, are no fault of its token.
@@ -148,9 +149,9 @@ impl From<AuthnError> for Problem {
             }
             AuthnError::LinkInvalid => Self::new(Code::LinkInvalid),
             AuthnError::StepUpRequired { max_age } => Self::step_up(None, Some(max_age.as_secs())),
-            AuthnError::Denied { decision, .. } => Self::new(Code::PolicyViolation)
-                .detail(error.to_string())
-                .decided_by(decision),
+            AuthnError::Denied { decision, .. } => {
+                Self::new(Code::PolicyViolation).detail(error.to_string()).decided_by(decision)
+            }
             AuthnError::ProofDemanded { decision, acr, max_age_secs } => {
                 Self::step_up(acr.as_deref(), max_age_secs).decided_by(decision)
             }

@@ -54,7 +54,11 @@ pub(super) fn render(code: Code, detail: Option<&str>, decision_id: Option<&str>
     // The characters that RFC 6749 §5.2 permits.
     let plain = |c: char| if matches!(c, ' ' | '!' | '#'..='[' | ']'..='~') { c } else { '\'' };
     let description = detail.unwrap_or(code.title()).chars().map(plain).collect();
-    let body = OAuthErrorBody { error: name(code), error_description: description, decision_id: decision_id.map(str::to_owned) };
+    let body = OAuthErrorBody {
+        error: name(code),
+        error_description: description,
+        decision_id: decision_id.map(str::to_owned),
+    };
     let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,8 +1,13 @@
 //! Why there is no token.
 
 use crate::{
-    authn::AuthnError, authorize::AuthorizeError, base::{DecisionId, EntropyError}, clients::ClientError,
-    sessions::SessionError, storage::StorageError, tokens::TokenError,
+    authn::AuthnError,
+    authorize::AuthorizeError,
+    base::{DecisionId, EntropyError},
+    clients::ClientError,
+    sessions::SessionError,
+    storage::StorageError,
+    tokens::TokenError,
 };
 
 /// A token that was not issued, or about which nothing is said.

@@ -25,7 +25,7 @@ mod username;
 
 pub use email::{Email, EmailError};
 pub use error::UserError;
-pub use external::{ExternalId, ExternalIdError, ExternalUser, Told};
+pub use external::{ExternalId, ExternalIdError, ExternalUser, Told, ToldOfUser};
 pub use model::{Credentials, DisplayName, NameError, NewUser, Phc, User, UserChange, UserStatus};
 pub use service::UserService;
 pub use username::{Username, UsernameError};

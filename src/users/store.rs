@@ -1,9 +1,6 @@
 //! Tables `users` and `password_credentials`.
 
-use super::{
-    Credentials, DisplayName, Email, ExternalId, ExternalUser, NewUser, Phc, User, UserChange, UserStatus,
-    Username, external::Told,
-};
+use super::{Credentials, DisplayName, Email, NewUser, Phc, User, UserChange, UserStatus, Username};
 use crate::{
     base::{Limit, Millis, TenantId, UserId},
     storage::{Result, Run},
@@ -63,71 +60,6 @@ pub(super) async fn by_id(run: &mut dyn Run, tenant: TenantId, id: UserId) -> Re
     .bind(id)
     .optional()
     .await
-}
-
-/// The user whom the tenant's own server calls so.
-pub(super) async fn by_external_id(
-    run: &mut dyn Run,
-    tenant: TenantId,
-    external: &ExternalId,
-) -> Result<Option<ExternalUser>> {
-    run.sql(
-        "SELECT id, tenant_id, email, external_id, username, name, status, email_verified, token_epoch,
-                created_at_ms, external_data AS data
-         FROM users WHERE tenant_id = $1 AND external_id = $2",
-    )
-    .bind(tenant)
-    .bind(external.as_str())
-    .optional()
-    .await
-}
-
-/// Adds a user whom the tenant's own server calls so, unless there is one; answers whose the name is then.
-pub(super) async fn insert_external(
-    run: &mut dyn Run,
-    tenant: TenantId,
-    id: UserId,
-    external: &ExternalId,
-    told: Told<'_>,
-    now: Millis,
-) -> Result<UserId> {
-    run.sql(
-        "INSERT INTO users (id, tenant_id, name, status, email_verified, token_epoch, created_at_ms,
-                            updated_at_ms, external_id, external_data)
-         VALUES ($1, $2, $3, 'active', FALSE, 0, $4, $4, $5, $6)
-         ON CONFLICT (tenant_id, external_id) DO UPDATE SET updated_at_ms = excluded.updated_at_ms
-         RETURNING id",
-    )
-    .bind(id)
-    .bind(tenant)
-    .bind(told.name.map(DisplayName::as_str))
-    .bind(now)
-    .bind(external.as_str())
-    .bind(told.data)
-    .scalar()
-    .await
-}
-
-/// Keeps what the tenant's own server says of a user.
-pub(super) async fn set_external(
-    run: &mut dyn Run,
-    tenant: TenantId,
-    id: UserId,
-    told: Told<'_>,
-    now: Millis,
-) -> Result<()> {
-    run.sql(
-        "UPDATE users SET name = $3, external_data = $4, updated_at_ms = $5
-         WHERE tenant_id = $1 AND id = $2 AND external_id IS NOT NULL",
-    )
-    .bind(tenant)
-    .bind(id)
-    .bind(told.name.map(DisplayName::as_str))
-    .bind(told.data)
-    .bind(now)
-    .run()
-    .await?;
-    Ok(())
 }
 
 /// The users whose address or user name fits a pattern, after an id.

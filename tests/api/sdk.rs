@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use axum::{
+    Router,
     body::Body,
     http::{Method, Request},
 };
@@ -29,12 +30,17 @@ pub(crate) async fn open(test: &TestApp, key: &str, body: Value) -> Reply {
 
 /// The same, at the same moment as another.
 async fn open_now(test: &TestApp, key: &str, body: Value) -> Reply {
+    open_at(&test.routers.public, key, body).await
+}
+
+/// The same, on some node.
+pub(crate) async fn open_at(node: &Router, key: &str, body: Value) -> Reply {
     let request = Request::post(SESSION)
         .header("content-type", "application/json")
         .header("user-agent", "acme-server/1.0")
         .header("x-api-key", key)
         .body(Body::from(body.to_string()));
-    raw(&test.routers.public, from_peer(request.unwrap(), "192.0.2.1")).await
+    raw(node, from_peer(request.unwrap(), "192.0.2.1")).await
 }
 
 /// Sends a request as a page of an origin, in a browser.

@@ -21,6 +21,8 @@ use super::{
 use crate::{
     app::{MASTER_KEY, PASSWORD, TestApp, send},
     both,
+    client::{open_to_companies, register},
+    sdk,
 };
 
 const TOTP: &str = "/v1/auth/mfa/totp";
@@ -82,6 +84,25 @@ both! {
         let half = send(&alone, Method::POST, "/v1/auth/login", None, Some(body)).await.expect_problem(401, "mfa_required");
         let body = json!({"mfa_token": half["mfa_token"], "code": code(&app, &test, 0)});
         send(&alone, Method::POST, "/v1/auth/login/mfa", None, Some(body)).await.expect(200);
+    }
+
+    /// So does what a tenant's own server told of its users.
+    async fn t48_what_is_told_of_users_follows_a_new_master_key(backend: Backend) {
+        let Some(test) = open_to_companies(backend).await else { return };
+        let acme = register(&test, "acme").await;
+        let known = json!({"user_external_id": "1"});
+        let told = json!({"user_external_id": "1", "user_data": {"email": "zora@acme.example"}});
+        sdk::open(&test, &acme.key, told).await.expect(200);
+        let (both, _) = test.second_node_with(replace_master_key).await;
+        for came_to in [Rewrapped { resealed: 1, ..Rewrapped::default() }, Rewrapped { kept: 1, ..Rewrapped::default() }] {
+            assert_eq!(both.authn.rewrap_user_data(Actor::named("test")).await.unwrap(), came_to);
+        }
+        let (_alone, routers) = test.second_node_with(|config| {
+            replace_master_key(config);
+            config.secrets.previous_master_key = None;
+        }).await;
+        let opened = sdk::open_at(&routers.public, &acme.key, known).await.expect(200);
+        assert_eq!(opened["user"]["email"], "zora@acme.example");
     }
 
     /// A run that was interrupted, or that meets what does not open, does the rest.

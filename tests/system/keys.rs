@@ -86,7 +86,7 @@ fn a_new_master_key_takes_over() {
     installation.set(&[("secrets.previous_master_key", &old)]);
     // Both users have a profile from the beginning.
     let each = |told: fn(u32) -> String| {
-        let kinds = [("signing keys", 1), ("second factors", 1), ("profiles", 2)];
+        let kinds = [("signing keys", 1), ("second factors", 1), ("profiles", 2), ("data of users", 0)];
         kinds.map(|(what, count)| format!("{what}: {}\n", told(count))).concat()
     };
     let (anew, already) = (

@@ -15,10 +15,11 @@
 //! - Turning it on and off, and new recovery codes, need a sign-in of the last five minutes.
 
 mod operations;
-mod rewrap;
 mod store;
 mod totp;
 mod verify;
 
+pub(super) use operations::place;
 pub use operations::{Enrolment, SecondFactor};
+pub(super) use store::{Secret, reseal, secrets_after};
 pub use verify::{MfaLogin, Proof, StepUp};

@@ -167,7 +167,7 @@ impl AuthnService {
 }
 
 /// Where the secret of a user is sealed to.
-pub(super) fn place(user: UserId) -> String {
+pub(in crate::authn) fn place(user: UserId) -> String {
     format!("totp_factors:secret:{user}")
 }
 

@@ -78,15 +78,15 @@ pub(super) async fn confirm(run: &mut dyn Run, tenant: TenantId, user: UserId, n
 
 /// A sealed secret and whose it is.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct Secret {
-    pub(super) tenant_id: TenantId,
-    pub(super) user_id: UserId,
+pub(in crate::authn) struct Secret {
+    pub(in crate::authn) tenant_id: TenantId,
+    pub(in crate::authn) user_id: UserId,
     #[sqlx(rename = "secret_sealed")]
-    pub(super) sealed: Vec<u8>,
+    pub(in crate::authn) sealed: Vec<u8>,
 }
 
 /// The secrets of the next so many users, of whatever tenant, in the order of their ids.
-pub(super) async fn secrets_after(
+pub(in crate::authn) async fn secrets_after(
     run: &mut dyn Run,
     after: Option<UserId>,
     most: i64,
@@ -102,14 +102,19 @@ pub(super) async fn secrets_after(
 }
 
 /// Puts a secret sealed anew in the place of the one that was read.
-pub(super) async fn reseal(run: &mut dyn Run, secret: &Secret, sealed: &[u8]) -> Result<()> {
+pub(in crate::authn) async fn reseal(
+    run: &mut dyn Run,
+    (tenant, user): (TenantId, UserId),
+    old: &[u8],
+    sealed: &[u8],
+) -> Result<()> {
     run.sql(
         "UPDATE totp_factors SET secret_sealed = $4
          WHERE tenant_id = $1 AND user_id = $2 AND secret_sealed = $3",
     )
-    .bind(secret.tenant_id)
-    .bind(secret.user_id)
-    .bind(secret.sealed.as_slice())
+    .bind(tenant)
+    .bind(user)
+    .bind(old)
     .bind(sealed)
     .run()
     .await?;

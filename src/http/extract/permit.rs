@@ -365,7 +365,5 @@ fn denied(code: Code, action: &str, denial: &Denial) -> Problem {
         Some(wanted) => Problem::step_up(wanted.acr.as_deref(), wanted.max_age_secs),
         None => Problem::new(code),
     };
-    problem
-        .detail(format!("the policies do not allow `{action}` here"))
-        .decided_by(denial.decision_id)
+    problem.detail(format!("the policies do not allow `{action}` here")).decided_by(denial.decision_id)
 }

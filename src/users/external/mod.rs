@@ -5,11 +5,13 @@
 //!   account that exists, and the address stays free for its owner.
 //! - They have no password, and so nobody signs in as one of them.
 
+mod store;
+
 use std::str::FromStr;
 
 use serde_json::json;
 
-use super::{DisplayName, User, UserError, UserService, UserStatus, store};
+use super::{DisplayName, User, UserError, UserService, UserStatus};
 use crate::{
     audit::{self, Actor},
     base::{TenantId, UserId},
@@ -64,6 +66,19 @@ pub struct Told<'a> {
     pub data: Option<&'a [u8]>,
 }
 
+/// What was told of somebody, as it is kept.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ToldOfUser {
+    /// The user.
+    pub id: UserId,
+    /// Their tenant.
+    pub tenant_id: TenantId,
+    /// What its server calls them.
+    pub external_id: String,
+    /// What it told, sealed.
+    pub data: Vec<u8>,
+}
+
 impl UserService {
     /// The user whom the tenant's own server calls so.
     ///
@@ -98,7 +113,7 @@ impl UserService {
             let entry = actor.does(tenant, "user_created", &subject, detail);
             audit::record(tx, now, &*self.entropy, entry).await?;
         }
-        let user = store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)?;
+        let user = super::store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)?;
         Ok((user, id == new))
     }
 
@@ -114,6 +129,31 @@ impl UserService {
         told: Told<'_>,
     ) -> Result<()> {
         store::set_external(tx, tenant, id, told, self.clock.now()).await
+    }
+
+    /// What was told of the next so many users after one, of whatever tenant, in the order of their ids.
+    ///
+    /// Errors: the database failed.
+    pub async fn told_after_in(
+        &self,
+        tx: &mut Tx,
+        after: Option<UserId>,
+        most: i64,
+    ) -> Result<Vec<ToldOfUser>> {
+        store::told_after(tx, after, most).await
+    }
+
+    /// Puts what was told, sealed anew, in the place of what was read.
+    ///
+    /// Errors: the database failed.
+    pub async fn reseal_told_in(
+        &self,
+        tx: &mut Tx,
+        of: (TenantId, UserId),
+        old: &[u8],
+        sealed: &[u8],
+    ) -> Result<()> {
+        store::reseal_told(tx, of, old, sealed).await
     }
 }
 
