@@ -118,6 +118,7 @@ const ROWS: [(&str, &[&str]); 91] = [
     ("revokeToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("validateSocket", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("exchangeToken", &["User::\"other\""]),
     ("grantScope", &["Scope::\"decisions\""]),
     ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),
