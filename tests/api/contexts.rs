@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api_keys::make,
-    app::{Reply, TestApp, answer},
+    app::{PASSWORD, Reply, TestApp, answer},
     both,
     forge::api_key,
 };
@@ -121,7 +121,8 @@ both! {
         let about = json!({"name": "Inside", "scopes": ["internal", "decisions"]});
         let service = test.service(&root, about).await;
         let inside = test.own_token(&service).await;
-        let (ann, bob) = (test.user_with_role(&root, "manager").await, test.user("bob").await);
+        test.grant(&root, &test.user("ann").await, "manager").await;
+        let (ann, bob) = (test.login("ann@example.com", PASSWORD).await, test.user("bob").await);
         let view = json!([{"action": "view", "resource": {"type": "Document", "id": "handbook"}}]);
         let (reply, claims, expires_in) = told(&test, VALIDATE, &inside, json!({"token": ann.token, "authorize": view})).await;
         let says = &reply.body["payload"];
@@ -138,7 +139,7 @@ both! {
         assert_eq!((program.sub.as_str(), program.sid.as_ref()), (&*service.id, None));
         assert!(program.has_scope("internal"));
 
-        for wrong in ["", "a b", "\u{e9}", "a\u{0}", &"x".repeat(257)] {
+        for wrong in ["", "a b", "\u{e9}", "a\u{1}", &"x".repeat(257)] {
             for body in [json!({"token": ann.token, "audience": wrong}), json!({"api_key": "x", "audience": wrong})] {
                 let path = if body.get("token").is_some() { VALIDATE } else { VALIDATE_KEY };
                 let reply = test.post(path, &inside, body).await;

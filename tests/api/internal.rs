@@ -81,7 +81,7 @@ async fn code(test: &TestApp, by: &str, key: &str, ip: &str) -> String {
 }
 
 /// Asks the public listener.
-async fn publicly(test: &TestApp, path: &str, token: &str) -> Reply {
+pub(crate) async fn publicly(test: &TestApp, path: &str, token: &str) -> Reply {
     let body = Some(json!({"token": "x", "api_key": "x"}));
     crate::app::answer(&test.routers.public, request(path, token, body)).await
 }

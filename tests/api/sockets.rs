@@ -5,15 +5,14 @@
 
 use std::time::Duration;
 
-use axum::http::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{PASSWORD, Service, TestApp, send},
+    app::{PASSWORD, Service, TestApp},
     both,
     client::{open_to_companies, register, set},
-    internal::{company, owner},
+    internal::{company, owner, publicly},
     oauth::{exchange, gateway},
     sdk,
     support::Backend as Kind,
@@ -49,7 +48,8 @@ both! {
         let about = json!({"name": "Inside", "scopes": ["internal", "decisions"]});
         let service = test.service(&root, about).await;
         let inside = test.own_token(&service).await;
-        let ann = test.user_with_role(&root, "manager").await;
+        test.grant(&root, &test.user("ann").await, "manager").await;
+        let ann = test.login("ann@example.com", PASSWORD).await;
         let says = test.app.tokens.verify(&ann.token).await.unwrap();
         let said = shake(&test, &inside, &ann.token, "/chat#Zk3f_7-a").await;
         let context = json!({
@@ -200,7 +200,7 @@ both! {
         let root = test.administrator().await;
         let inside = test.inside(&root).await;
         let body = json!({"token": root.token, "socket_id": "s"});
-        send(&test.routers.public, Method::POST, VALIDATE, Some(&inside), Some(body.clone())).await.expect_problem(404, "not_found");
+        publicly(&test, VALIDATE, &inside).await.expect_problem(404, "not_found");
         test.post(VALIDATE, &root.token, body.clone()).await.expect_problem(401, "wrong_token_type");
         test.post_open(VALIDATE, body.clone()).await.expect_problem(401, "token_missing");
         let scoped = async |scope: &str| {
