@@ -69,7 +69,7 @@ both! {
         assert_eq!(kept(&test, "socket:b").await.unwrap(), said["context"]);
         if backend == Kind::Embedded {
             // What is kept ends when the socket must (the other device has a clock of its own).
-            test.advance(Duration::from_secs(300));
+            test.advance(Duration::from_mins(5));
             assert_eq!(kept(&test, "socket:/chat#Zk3f_7-a").await, None);
             assert!(kept(&test, "socket:b").await.is_some());
             test.advance(Duration::from_mins(10));
