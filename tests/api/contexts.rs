@@ -1,6 +1,7 @@
 //! Context tokens: told by a gateway that asked, and verified offline by the service behind it (C13).
 //!
-//! Seen to fail: with the end of what was presented left out, the first two; with duplicates let in, the fourth.
+//! Seen to fail: with the end of what was presented left out, the first three; with duplicates let in, the fourth; with `typ`
+//! unread, the fifth (what a token of another kind lacks of claims keeps it out of the server even then).
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Tag `internal`: sockets that users open to another service (R104).
 //!
 //! Seen to fail: with the session's end left out, the second; with one key for the services of all tenants, the fifth; with
-//! an outage of the shared state as an error, the sixth.
+//! `stored` said whether or not it was, the sixth.
 
 use std::time::Duration;
 
