@@ -73,6 +73,12 @@ impl fmt::Debug for KeyUse {
 }
 
 impl KeyUse {
+    /// When the key ends, if it does.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Millis> {
+        self.known.key.limits.expires_at
+    }
+
     /// Whether the policies were asked about this key and address since the key was read.
     #[must_use]
     pub fn is_permitted(&self) -> bool {

@@ -12,6 +12,7 @@
 //! | verify an address, reset a password | none; one hash | by a link that works once |
 //! | leave | none | an account that is closed, or erased |
 //! | open a session for a user of a tenant's own | none | a session for the pages of one origin |
+//! | validate, for another service | as identify | a holder, a context token, a socket that may stand |
 //! | set up | one hash | the first administrator |
 //!
 //! - INVARIANT: a failed login is [`AuthnError::InvalidCredentials`] after exactly one hash, whether the
@@ -27,6 +28,7 @@ mod account;
 mod administration;
 mod anomaly;
 mod callers;
+mod contexts;
 mod erasure;
 mod error;
 mod export;
@@ -51,6 +53,7 @@ mod sdk;
 mod service;
 mod setup;
 mod shared_claims;
+mod sockets;
 mod store;
 mod stored;
 mod throttle;
@@ -68,5 +71,6 @@ pub use passwords::{PasswordError, Passwords, Verdict};
 pub use rules::{PasswordProblem, PasswordRules};
 pub use sdk::{NewSdkSession, SdkSession, UserData};
 pub use service::{AuthnParts, AuthnService};
+pub use sockets::{Handshake, Socket, SocketContext, SocketId, SocketIdError};
 pub use throttle::Reached;
 pub use validate::{TokenFault, Validity};

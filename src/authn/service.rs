@@ -39,7 +39,7 @@ pub(super) const BY_PASSWORD: &str = "pwd";
 pub struct AuthnParts {
     /// The database.
     pub db: Db,
-    /// What limits are counted in.
+    /// What limits are counted in, and what is kept of sockets.
     pub kv: Kv,
     /// People.
     pub users: UserService,

@@ -2,7 +2,11 @@
 
 use super::{AuthnError, AuthnService, Caller};
 use crate::{
-    base::TenantId, clients::ClientError, sessions::SessionError, storage::StorageError, tenants::Origin,
+    base::{Millis, TenantId},
+    clients::ClientError,
+    sessions::SessionError,
+    storage::StorageError,
+    tenants::Origin,
     tokens::TokenError,
 };
 
@@ -40,9 +44,9 @@ impl TokenFault {
 
 /// What there is to say of a token.
 #[derive(Debug)]
-pub enum Validity {
-    /// It counts, and this is its holder: a user or a program.
-    Holder(Caller),
+pub enum Validity<T = Caller> {
+    /// It counts: its holder, a user or a program, or what else was asked for.
+    Valid(T),
     /// It does not.
     Fault(TokenFault),
 }
@@ -71,7 +75,23 @@ impl AuthnService {
             Some(origin) if !self.admits(&holder, origin).await? => {
                 Ok(Validity::Fault(TokenFault::OriginNotAllowed))
             }
-            _ => Ok(Validity::Holder(holder)),
+            _ => Ok(Validity::Valid(holder)),
+        }
+    }
+
+    /// Until when the token of a holder counts: to its own end, and to that of its session, which is asked for again.
+    ///
+    /// Errors: an outage.
+    pub(super) async fn ends_of(&self, holder: &Caller) -> Result<Validity<Millis>, AuthnError> {
+        let at = |secs: i64| Millis(secs.saturating_mul(1000));
+        match holder {
+            Caller::User(user) => match self.parts.sessions.check_live(&user.claims).await {
+                Ok(session_ends) => Ok(Validity::Valid(at(user.claims.exp).min(session_ends))),
+                Err(error) => fault_of(error.into()).map(Validity::Fault),
+            },
+            Caller::Service(service) => Ok(Validity::Valid(at(service.claims.exp))),
+            // Never the holder of a token.
+            Caller::Anonymous | Caller::Key(_) => Ok(Validity::Fault(TokenFault::WrongType)),
         }
     }
 

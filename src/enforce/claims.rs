@@ -70,7 +70,7 @@ impl Claims {
     /// Whether `word` is one of the words of `scope`.
     #[must_use]
     pub fn has_scope(&self, word: &str) -> bool {
-        self.scope.split(' ').any(|one| one == word && !word.is_empty())
+        has_word(&self.scope, word)
     }
 
     /// Whether the token names the role; `None` when it names no roles, because there are too many.
@@ -81,11 +81,9 @@ impl Claims {
 }
 
 /// Access tokens (RFC 9068 §2.1).
-enum Access {}
-
-impl Kind for Access {
+impl Kind for Claims {
     const TYP: &'static str = "at+jwt";
-    type Claims = Claims;
+    type Claims = Self;
 }
 
 /// Verifies an access token with these keys, offline: form, key, signature, times, issuer, audience, claims.
@@ -93,10 +91,15 @@ impl Kind for Access {
 /// Errors: [`Refusal`], the first that applies; `UnknownKey` means that newer keys may know better, which
 /// [`Verifier`](super::Verifier) looks after.
 pub fn verify(token: &str, expected: &Expected<'_>, keys: &Keys) -> Result<Claims, Refusal> {
-    jws::verify::<Access>(token, expected, |kid| keys.get(kid))
+    jws::verify::<Claims>(token, expected, |kid| keys.get(kid))
 }
 
-fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Whether a scope holds a word (RFC 6749 §3.3).
+pub(super) fn has_word(scope: &str, word: &str) -> bool {
+    scope.split(' ').any(|one| one == word && !word.is_empty())
+}
+
+pub(super) fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(text) }
 }

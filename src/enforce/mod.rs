@@ -1,4 +1,4 @@
-//! Policy enforcement for other services: who is calling, by their access token, and whether they may.
+//! Policy enforcement for other services: who is calling, by their token, and whether they may.
 //!
 //! ```text
 //! request ─→ EnforceLayer ─→ handler ─→ DecisionClient::guard ─→ Allowed, or the handler goes no further
@@ -16,6 +16,12 @@
 //! - SECURITY: keys come from the fetch function only, never from a token; a token is verified by the code
 //!   that the server itself uses ([`crate::jws`]).
 //! - A token that names an unknown key causes at most one fetch in 30 seconds.
+//!
+//! # Behind a gateway
+//! Where a gateway asks the server about each request (`POST /v1/internal/validate` with `audience`), the service behind it
+//! is told who calls by a context token in `X-Context-Token`, which lives for a minute. [`EnforceLayer::for_contexts`] with a
+//! [`ContextVerifier`] takes that one, once, and no other token, header or spelling; the handler finds [`ContextClaims`].
+//! The gateway must take the header off whatever it is sent; two of them are refused.
 //!
 //! # What it does not see
 //! Verification is offline: a revoked session is noticed when its token ends (15 minutes by default), or when
@@ -73,6 +79,7 @@
 //! ```
 
 mod claims;
+mod context;
 mod decide;
 mod jwks;
 mod layer;
@@ -82,8 +89,9 @@ mod verifier;
 
 pub use crate::jws::{Audience, Expected, Refusal};
 pub use claims::{Claims, verify};
+pub use context::{CONTEXT_HEADER, ContextClaims};
 pub use decide::{Allowed, Answer, DecisionClient, DeterminingPolicy, NotAUrl, NotAllowed, PolicyError};
 pub use jwks::{JwksError, KeySet, Keys};
 pub use layer::{Bearer, Enforce, EnforceLayer};
 pub use question::{Entity, Question};
-pub use verifier::{Verifier, VerifyError};
+pub use verifier::{ContextVerifier, Verifier, VerifyError};

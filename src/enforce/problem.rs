@@ -23,6 +23,12 @@ impl Problem {
         title: "This operation needs an access token",
         challenge: Some("Bearer"), // no error attribute when nothing was presented (RFC 6750 §3.1)
     };
+    pub(super) const CONTEXT_MISSING: Self = Self {
+        status: StatusCode::UNAUTHORIZED,
+        code: "context_token_missing",
+        title: "This service needs a context token",
+        challenge: Some("Bearer"),
+    };
     pub(super) const TOKEN_INVALID: Self = Self {
         status: StatusCode::UNAUTHORIZED,
         code: "token_invalid",

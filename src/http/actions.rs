@@ -212,6 +212,8 @@ actions! {
     ValidateToken "validateToken" Tenant;
     /// Looking at an API key that a service was given, and counting its use.
     ValidateApiKey "validateApiKey" Tenant;
+    /// Letting a socket of a user's stand, by the token that a service was given.
+    ValidateSocket "validateSocket" Tenant;
     /// Listing clients of OAuth 2.0.
     ListOAuthClients "listOAuthClients" Tenant;
     /// Making a client.

@@ -1,4 +1,4 @@
-//! Access tokens (RFC 9068) and the keys that sign them.
+//! Access tokens (RFC 9068), context tokens, and the keys that sign them.
 //!
 //! ```text
 //! pending ──→ active ──→ retiring ──→ retired        only `active` signs; the first three verify
@@ -19,6 +19,7 @@
 //!
 //! A verified token is *authentic*, not yet *live*: whether its session still stands is `sessions`' to say.
 
+mod contexts;
 mod error;
 mod follow;
 mod issue;
@@ -32,6 +33,7 @@ mod store;
 mod verify;
 
 pub use crate::jws::{Algorithm, Audience};
+pub use contexts::{ContextSubject, ContextToken, Onward};
 pub use error::TokenError;
 pub use keys::JwkSet;
 pub use model::{

@@ -23,12 +23,12 @@ const VALIDATE_KEY: &str = "/v1/internal/validate-api-key";
 const BY: Auditor<'static> = Auditor { name: "test", request_id: None };
 
 /// A company, with a service of its own.
-struct Company {
-    made: RegisteredClient,
-    service: String,
+pub(crate) struct Company {
+    pub(crate) made: RegisteredClient,
+    pub(crate) service: String,
 }
 
-async fn company(test: &TestApp, name: &str) -> Company {
+pub(crate) async fn company(test: &TestApp, name: &str) -> Company {
     let new = NewClient {
         company: name.parse().unwrap(),
         plan: "free".to_owned(),
@@ -52,7 +52,7 @@ async fn company(test: &TestApp, name: &str) -> Company {
 }
 
 /// Signs the owner of a company in.
-async fn owner(test: &TestApp, company: &Company) -> Actor {
+pub(crate) async fn owner(test: &TestApp, company: &Company) -> Actor {
     let email = company.made.owner.email.clone().unwrap();
     let login = json!({"identifier": email, "password": PASSWORD, "tenant": company.made.tenant.id});
     Actor::from(test.post_open("/v1/auth/login", login).await.expect(200))
@@ -81,7 +81,7 @@ async fn code(test: &TestApp, by: &str, key: &str, ip: &str) -> String {
 }
 
 /// Asks the public listener.
-async fn publicly(test: &TestApp, path: &str, token: &str) -> Reply {
+pub(crate) async fn publicly(test: &TestApp, path: &str, token: &str) -> Reply {
     let body = Some(json!({"token": "x", "api_key": "x"}));
     crate::app::answer(&test.routers.public, request(path, token, body)).await
 }

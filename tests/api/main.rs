@@ -15,6 +15,8 @@ mod accounts;
 mod app;
 mod client;
 mod compat;
+#[cfg(feature = "enforce")]
+mod contexts;
 mod contract;
 mod entities;
 mod exchange;
@@ -56,6 +58,7 @@ mod sdk;
 mod security;
 mod sessions;
 mod setup;
+mod sockets;
 mod transfer;
 mod users;
 mod verify;

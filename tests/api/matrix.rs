@@ -182,6 +182,7 @@ impl Stage {
                 json!({"token": self.other.token, "authorize": [{"action": "view", "resource": view}]})
             }
             "validate_api_key" => json!({"api_key": "bwk_prod_x"}),
+            "validate_socket" => json!({"token": self.other.token, "socket_id": "s"}),
             "grant_role" => json!({"user_id": self.other.id, "role": "manager"}),
             _ => return None,
         })

@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 91] = [
+const ROWS: [(&str, &[&str]); 92] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -118,6 +118,7 @@ const ROWS: [(&str, &[&str]); 91] = [
     ("revokeToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("validateSocket", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("exchangeToken", &["User::\"other\""]),
     ("grantScope", &["Scope::\"decisions\""]),
     ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),

@@ -10,8 +10,17 @@ use crate::{
 };
 
 const PHOTOS: &str = "https://photos.example.com";
-const KINDS: [&str; 7] =
-    ["access", "refresh", "of a client", "exchanged", "api key", "client secret", "set-up token"];
+const KINDS: [&str; 9] = [
+    "access",
+    "refresh",
+    "of a client",
+    "exchanged",
+    "api key",
+    "client secret",
+    "set-up token",
+    "context",
+    "context for us",
+];
 
 /// One good credential of each kind.
 async fn credential(test: &TestApp, kind: &str, client: &Service, setup: &str) -> String {
@@ -28,13 +37,23 @@ async fn credential(test: &TestApp, kind: &str, client: &Service, setup: &str) -
             let made = test.post("/v1/api-keys", &ann().await.token, json!({"name": "k"})).await.expect(201);
             made["api_key"].as_str().unwrap().to_owned()
         }
+        "context" => context(test, client, PHOTOS).await,
+        "context for us" => context(test, client, &test.app.tokens.settings().audience).await,
         "client secret" => client.secret.clone(),
         "set-up token" => setup.to_owned(),
         other => panic!("no credential is `{other}`"),
     }
 }
 
-/// Uses a credential at a place; answers the status.
+/// A context token about a user, for a service.
+async fn context(test: &TestApp, client: &Service, audience: &str) -> String {
+    let token = test.login("ann@example.com", PASSWORD).await.token;
+    let body = json!({"token": token, "audience": audience});
+    let told = test.post("/v1/internal/validate", &test.own_token(client).await, body).await.expect(200);
+    told["context_token"].as_str().unwrap().to_owned()
+}
+
+/// Uses a credential at a place; answers the status, or 400 where the place says that it is nothing.
 async fn used(test: &TestApp, place: &str, credential: &str, client: &Service) -> u16 {
     let public = &test.routers.public;
     let ask = json!({"action": "view", "resource": {"type": "Document", "id": "handbook"}});
@@ -60,6 +79,35 @@ async fn used(test: &TestApp, place: &str, credential: &str, client: &Service) -
             ];
             test.form("/v1/oauth/token", None, &fields).await.status.as_u16()
         }
+        "introspection" => {
+            if test.introspect(client, credential).await["active"] == true {
+                200
+            } else {
+                400
+            }
+        }
+        "inside" => {
+            let body = json!({"token": "x"});
+            test.post("/v1/internal/validate", credential, body).await.status.as_u16()
+        }
+        "told inside" => {
+            let body = json!({"token": credential, "audience": PHOTOS});
+            let told =
+                test.post("/v1/internal/validate", &test.own_token(client).await, body).await.expect(200);
+            if told["valid"] == true { 200 } else { 400 }
+        }
+        "key told inside" => {
+            let body = json!({"api_key": credential, "audience": PHOTOS});
+            let path = "/v1/internal/validate-api-key";
+            let told = test.post(path, &test.own_token(client).await, body).await.expect(200);
+            if told["valid"] == true { 200 } else { 400 }
+        }
+        "socket" => {
+            let body = json!({"token": credential, "socket_id": "s"});
+            let path = "/v1/internal/socket/validate";
+            let told = test.post(path, &test.own_token(client).await, body).await.expect(200);
+            if told["valid"] == true { 200 } else { 400 }
+        }
         "set-up" => {
             let body = json!({"setup_token": credential, "email": "root@example.com", "password": PASSWORD});
             send(public, Method::POST, "/v1/setup", None, Some(body)).await.status.as_u16()
@@ -77,7 +125,7 @@ both! {
             name: "Gateway".parse().unwrap(),
             jwks: None,
             grants: bailiwick::clients::Grant::ALL.to_vec(),
-            scopes: vec!["decisions".to_owned()],
+            scopes: vec!["decisions".to_owned(), "internal".to_owned()],
             audiences: vec![PHOTOS.to_owned()],
             roles: Vec::new(),
         };
@@ -92,6 +140,11 @@ both! {
             ("subject token", &["access"]),
             ("client's proof", &["client secret"]),
             ("client's assertion", &[]),
+            ("introspection", &["access", "refresh", "of a client", "exchanged"]),
+            ("inside", &["of a client"]),
+            ("told inside", &["access", "of a client"]),
+            ("key told inside", &["api key"]),
+            ("socket", &["access"]),
             ("set-up", &["set-up token"]),
         ] {
             for kind in KINDS {

@@ -9,13 +9,14 @@ use crate::{
     authn::Caller,
     authorize::EntityRef,
     base::TenantId,
-    clients::ServiceCaller,
+    clients::{self, ServiceCaller, WordError},
     http::{
         actions::Action,
         codes::Code,
         problem::{Problem, Result},
         state::AppState,
     },
+    tokens::Onward,
 };
 
 /// Proof that the caller is a program with a token of its own (RFC 6749 §4.4) and may do `A` in its tenant.
@@ -31,6 +32,17 @@ impl<A> ServicePermit<A> {
     /// The one tenant of which the program may know; none for the installation's own programs, which know of all.
     pub fn within(&self) -> Option<TenantId> {
         Some(self.service.tenant_id).filter(|tenant| *tenant != TenantId::DEFAULT)
+    }
+
+    /// The service of the name `audience` that the program's request goes on to.
+    ///
+    /// Errors: `validation_failed`: it is no name.
+    pub fn onward(&self, audience: Option<&str>) -> Result<Option<Onward<'_>>> {
+        let wrong =
+            |error: WordError| Problem::new(Code::ValidationFailed).at("/audience", error.to_string());
+        let audience = audience.map(clients::audience).transpose().map_err(wrong)?;
+        let request_id = &self.permit.client.request_id;
+        Ok(audience.map(|audience| Onward { audience, request_id }))
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) struct ValidateRequest {
     /// The policy store that decides; the default one unless given.
     #[schema(example = "app")]
     pub policy_store: Option<String>,
+    /// The service that the request goes on to, for a context token.
+    #[schema(example = "https://photos.example.com")]
+    pub audience: Option<String>,
     /// What the holder wants to do, decided in the same hop on one version of the policies; 100 questions at most.
     pub authorize: Option<Vec<HolderQuestion>>,
 }
@@ -73,6 +76,14 @@ pub(super) struct ValidateResponse<'a> {
     /// The answers to `authorize`, in its order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decisions: Option<Vec<AuthorizeResponse<'a>>>,
+    /// What tells `audience` of the holder, for the header `X-Context-Token`: a signed token that it verifies offline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImN0eCtqd3QifQ…")]
+    pub context_token: Option<String>,
+    /// How many seconds that counts: 60, and no longer than the token and its session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 60)]
+    pub context_expires_in: Option<u64>,
 }
 
 /// An API key to look at.
@@ -89,6 +100,9 @@ pub(super) struct ValidateApiKeyRequest {
     /// The origin of the page that presented it.
     #[schema(example = "https://app.example.com")]
     pub origin: Option<String>,
+    /// The service that the request goes on to, for a context token.
+    #[schema(example = "https://photos.example.com")]
+    pub audience: Option<String>,
 }
 
 /// Whose an API key is, and what it may be used for.
@@ -132,6 +146,15 @@ pub(super) struct ValidateApiKeyResponse {
     /// After how many seconds another try makes sense, where `RATE_LIMITED`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u64>,
+    /// What tells `audience` of the key, its scopes and its roles, for the header `X-Context-Token`: a signed token that it
+    /// verifies offline, without looking at the key again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImN0eCtqd3QifQ…")]
+    pub context_token: Option<String>,
+    /// How many seconds that counts: 60, and no longer than the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 60)]
+    pub context_expires_in: Option<u64>,
 }
 
 pub(super) fn validate_sample() -> Value {
@@ -151,6 +174,7 @@ pub(super) fn validate_sample() -> Value {
             "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}],
             "errors": [],
         }],
+        "context_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImN0eCtqd3QifQ…", "context_expires_in": 60,
     })
 }
 
@@ -161,5 +185,6 @@ pub(super) fn api_key_sample() -> Value {
             "plan": "pro", "scopes": ["decisions"], "roles": ["manager", "user"],
             "key_id": "key_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "slot": "primary",
         },
+        "context_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImN0eCtqd3QifQ…", "context_expires_in": 60,
     })
 }

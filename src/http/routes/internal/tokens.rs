@@ -17,6 +17,7 @@ use crate::{
         state::AppState,
     },
     policy::ServerContext,
+    tokens::ContextToken,
 };
 
 /// Most questions of a request.
@@ -34,11 +35,13 @@ struct Raw {
 /// 200 whatever there is to say of it. For a gateway that was given the token: whether it counts here and now, with what
 /// it says, and in the same hop what the policies decide about its holder, for which the service needs
 /// `authorizeOthers` on the store too. The service is itself told nothing of other tenants, unless it is of the
-/// installation's own.
+/// installation's own. With `audience`, the answer has a context token: the service that the request goes on to verifies
+/// that offline, and need not ask again. It is good for nothing else.
 #[utoipa::path(
     post, path = "/v1/internal/validate", tag = "internal",
     request_body(content = ValidateRequest, example = json!({
         "token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9…", "origin": "https://app.example.com",
+        "audience": "https://photos.example.com",
         "authorize": [{"action": "view", "resource": {"type": "Document", "id": "handbook"}}],
     })),
     responses((status = OK, body = ValidateResponse, example = json!(validate_sample()))),
@@ -55,11 +58,18 @@ pub(super) async fn validate_token(
 ) -> Result<Written> {
     let ip = body.ip_address.as_deref().map(|text| address("/ip_address", text)).transpose()?;
     let questions = read(body.authorize.as_deref().unwrap_or_default())?;
+    let onward = by.onward(body.audience.as_deref())?;
     let holder = match app.authn.validate(&body.token, by.within(), body.origin.as_deref()).await? {
-        Validity::Holder(holder) => holder,
+        Validity::Valid(holder) => holder,
         Validity::Fault(fault) => return Written::of(&ValidateResponse::refused(fault.as_str())),
     };
     let mut response = ValidateResponse::of(&holder)?;
+    if let Some(onward) = onward {
+        match app.authn.context_token(&holder, onward).await? {
+            Validity::Valid(context) => response.tell(&context),
+            Validity::Fault(fault) => return Written::of(&ValidateResponse::refused(fault.as_str())),
+        }
+    }
     if body.authorize.is_none() {
         return Written::of(&response);
     }
@@ -115,7 +125,15 @@ fn read(questions: &[HolderQuestion]) -> Result<Vec<Raw>> {
 
 impl<'a> ValidateResponse<'a> {
     fn refused(code: &'a str) -> Self {
-        Self { valid: false, code: Some(code), principal: None, payload: None, decisions: None }
+        Self {
+            valid: false,
+            code: Some(code),
+            principal: None,
+            payload: None,
+            decisions: None,
+            context_token: None,
+            context_expires_in: None,
+        }
     }
 
     fn of(holder: &Caller) -> Result<Self> {
@@ -133,6 +151,13 @@ impl<'a> ValidateResponse<'a> {
             principal: Some(principal),
             payload: Some(payload),
             decisions: None,
+            context_token: None,
+            context_expires_in: None,
         })
+    }
+
+    fn tell(&mut self, context: &ContextToken) {
+        self.context_token = Some(context.token.expose().to_owned());
+        self.context_expires_in = Some(context.expires_in);
     }
 }
