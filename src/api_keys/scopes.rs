@@ -19,7 +19,7 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("profiles.write", &["updateProfile"]),
     ("users.lock", &["lockUser", "unlockUser"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
-    ("internal", &["validateToken", "validateApiKey"]),
+    ("internal", &["validateToken", "validateApiKey", "readRevocations", "followRevocations"]),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];
 /// What stands for all of them.

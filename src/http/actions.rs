@@ -210,6 +210,10 @@ actions! {
     ValidateToken "validateToken" Tenant;
     /// Looking at an API key that a service was given, and counting its use.
     ValidateApiKey "validateApiKey" Tenant;
+    /// Reading what was revoked.
+    ReadRevocations "readRevocations" Tenant;
+    /// Being told what is revoked, as it is.
+    FollowRevocations "followRevocations" Tenant;
     /// Listing clients of OAuth 2.0.
     ListOAuthClients "listOAuthClients" Tenant;
     /// Making a client.

@@ -118,6 +118,8 @@ const ROWS: [(&str, &[&str]); 91] = [
     ("revokeToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readRevocations", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("followRevocations", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("exchangeToken", &["User::\"other\""]),
     ("grantScope", &["Scope::\"decisions\""]),
     ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),

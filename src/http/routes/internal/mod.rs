@@ -5,6 +5,8 @@
 
 mod api_keys;
 mod bodies;
+mod revocations;
+mod stream;
 mod tokens;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,5 +15,9 @@ use crate::http::state::AppState;
 
 /// Operations of this tag.
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(tokens::validate_token)).routes(routes!(api_keys::validate_api_key))
+    OpenApiRouter::new()
+        .routes(routes!(tokens::validate_token))
+        .routes(routes!(api_keys::validate_api_key))
+        .routes(routes!(revocations::list_revocations))
+        .routes(routes!(stream::follow_revocations))
 }
