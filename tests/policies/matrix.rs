@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 91] = [
+const ROWS: [(&str, &[&str]); 93] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
