@@ -58,6 +58,7 @@ impl Events {
 
     /// The next event; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Event> {
+        let deadline = tokio::time::Instant::now() + LIMIT; // for heartbeats are no news
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
@@ -72,7 +73,7 @@ impl Events {
                     return Some(Event { id: self.last_id.unwrap(), name: name.unwrap(), data });
                 }
             }
-            let frame = tokio::time::timeout(LIMIT, self.body.frame()).await.expect("nothing comes");
+            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await.expect("nothing comes");
             let bytes = frame?.unwrap().into_data().unwrap();
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
