@@ -66,14 +66,17 @@ impl Events {
                     block.lines().find_map(of)
                 };
                 let (id, name, data) = (field("id"), field("event"), field("data"));
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 self.last_id = id.map(|id| id.parse().unwrap()).or(self.last_id);
                 if let Some(data) = data {
                     let data = serde_json::from_str(&data).unwrap();
                     return Some(Event { id: self.last_id.unwrap(), name: name.unwrap(), data });
                 }
             }
-            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await.expect("nothing comes");
+            let frame = tokio::time::timeout_at(deadline, self.body.frame())
+                .await
+                .unwrap_or_else(|_| panic!("nothing comes"));
             let bytes = frame?.unwrap().into_data().unwrap();
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
@@ -81,7 +84,7 @@ impl Events {
 
     /// The id of the next revocation.
     pub(crate) async fn told(&mut self) -> String {
-        let event = self.next().await.expect("the stream has ended");
+        let event = self.next().await.unwrap_or_else(|| panic!("the stream has ended"));
         assert_eq!((&*event.name, &event.data["seq"]), ("revocation", &json!(event.id)), "{event:?}");
         event.data["id"].as_str().unwrap().to_owned()
     }
@@ -243,7 +246,7 @@ both! {
         end(&test.routers.public, &ann, &by_id.session).await;
         test.post("/v1/auth/logout", &by_logout.token, json!({})).await.expect(204);
         test.refresh(&reused.refresh).await.expect(200);
-        test.advance(Duration::from_secs(60));
+        test.advance(Duration::from_mins(1));
         assert_eq!(test.refresh(&reused.refresh).await.status, StatusCode::UNAUTHORIZED);
         expected.extend([by_id, by_logout, reused].map(|it| ("session", it.session)));
         let others = login("ann").await;
@@ -300,12 +303,12 @@ both! {
         expected.push(("oauth_token", jti));
         let path = format!("/v1/admin/oauth-clients/{}", client.id);
         let secret = format!("{path}/secret");
-        let patch = async |body: Value| test.send(Method::PATCH, &path, Some(&root.token), Some(body)).await.expect(200);
+        let change = async |body: Value| test.send(Method::PATCH, &path, Some(&root.token), Some(body)).await.expect(200);
         let before = rows(&list(&test, &inside, "?limit=200").await).len();
-        patch(json!({"name": "renamed"})).await;
+        change(json!({"name": "renamed"})).await;
         assert!(test.post(&secret, &root.token, json!({"keep_secs": 60})).await.status.is_success());
         assert_eq!(rows(&list(&test, &inside, "?limit=200").await).len(), before, "nothing has ended by that");
-        patch(json!({"status": "disabled"})).await;
+        change(json!({"status": "disabled"})).await;
         assert!(test.post(&secret, &root.token, json!({"keep_secs": 0})).await.status.is_success());
         test.delete(&path, &root.token).await.expect(204);
         expected.extend([(); 3].map(|()| ("oauth_client", client.id.clone())));
