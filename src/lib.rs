@@ -25,6 +25,7 @@
 //! | [`profiles`] | what people say of themselves, sealed |
 //! | [`mail`] | what users are written, queued with what it is about |
 //! | [`audit`], [`events`] | who did what, and what others do because of it; written in the transaction that does it |
+//! | [`revocations`] | what ended before its time, told to nodes and services in one order |
 //! | [`idempotency`] | what was asked for once is done once |
 //! | [`http`] | the API: translation only |
 //! | [`storage`], [`kv`], [`bus`] | devices; they know no table, no key and no meaning |
@@ -81,6 +82,8 @@ pub mod oauth;
 pub mod policy;
 #[cfg(feature = "server")]
 pub mod profiles;
+#[cfg(feature = "server")]
+pub mod revocations;
 #[cfg(feature = "server")]
 pub mod roles;
 #[cfg(feature = "server")]

@@ -19,7 +19,10 @@ pub const SCOPE_GROUPS: &[(&str, &[&str])] = &[
     ("profiles.write", &["updateProfile"]),
     ("users.lock", &["lockUser", "unlockUser"]),
     ("roles.read", &["listRoles", "listRoleBindings"]),
-    ("internal", &["validateToken", "validateApiKey", "validateSocket"]),
+    (
+        "internal",
+        &["validateToken", "validateApiKey", "validateSocket", "readRevocations", "followRevocations"],
+    ),
     ("roles.write", &["createRole", "deleteRole", "grantRole", "revokeRole"]),
 ];
 /// What stands for all of them.

@@ -16,6 +16,7 @@ use crate::{
     base::{ApiKeyId, Clock, Cursor, Entropy, Limit, Page, TenantId, UserId},
     bus::{IdentityNews, Subject},
     config::ApiKeysConfig,
+    revocations::{self, Ended},
     roles::{Hierarchy, RoleName, RoleService},
     storage::{Db, Fault, Result, Tx},
     write_tx,
@@ -172,12 +173,25 @@ impl ApiKeyService {
         actor: Actor<'_>,
     ) -> Result<(), ApiKeyError> {
         let (parts, now) = (&self.parts, self.parts.clock.now());
-        if !store::revoke(tx, tenant, id, reason, now).await? {
+        if !self.end_in(tx, tenant, id, reason).await? {
             return Err(ApiKeyError::NotFound);
         }
         let subject = id.to_string();
         let entry = actor.does(tenant, "api_key_revoked", &subject, json!({ "reason": reason }));
         Ok(audit::record(tx, now, &*parts.entropy, entry).await?)
+    }
+
+    /// Tells services that the keys of a user are good for nothing while their owner is kept out, in the transaction
+    /// that keeps them out.
+    ///
+    /// Errors: the database failed.
+    pub async fn owner_kept_out_in(&self, tx: &mut Tx, tenant: TenantId, owner: UserId) -> Result<()> {
+        let keys = store::of_owner(tx, tenant, owner).await?;
+        for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
+            let now = self.parts.clock.now();
+            revocations::record(tx, now, Some(tenant), &Ended::ApiKey(key.id)).await?;
+        }
+        Ok(())
     }
 
     /// Makes a committed change of a key known to this node and then to the others.
@@ -213,7 +227,7 @@ impl ApiKeyService {
         let parts = &self.parts;
         let made = write_tx!(parts.db, "api_keys.rotate", |tx| -> Result<CreatedKey, ApiKeyError> {
             if let Some(old) = store::in_slot(tx, tenant, Slot::Secondary).await?.filter(|_| replace) {
-                store::revoke(tx, tenant, old, "replaced", parts.clock.now()).await?;
+                self.end_in(tx, tenant, old, "replaced").await?;
             }
             self.create_in_slot(tx, tenant, Slot::Secondary, new, actor).await
         })?;
@@ -237,7 +251,7 @@ impl ApiKeyService {
             let next = store::in_slot(tx, tenant, Slot::Secondary).await?.ok_or(ApiKeyError::NoSecondary)?;
             if let Some(old) = store::in_slot(tx, tenant, Slot::Primary).await? {
                 if grace.is_zero() {
-                    store::revoke(tx, tenant, old, "promoted", now).await?;
+                    self.end_in(tx, tenant, old, "promoted").await?;
                 } else {
                     store::retire(tx, tenant, old, now.plus(grace)).await?;
                 }
@@ -250,6 +264,16 @@ impl ApiKeyService {
         })?;
         parts.news.tell(tenant, Subject::Tenant).await;
         Ok(promoted)
+    }
+
+    /// Revokes a key and tells services; answers whether there was one.
+    async fn end_in(&self, tx: &mut Tx, tenant: TenantId, id: ApiKeyId, reason: &str) -> Result<bool> {
+        let now = self.parts.clock.now();
+        let ended = store::revoke(tx, tenant, id, reason, now).await?;
+        if ended {
+            revocations::record(tx, now, Some(tenant), &Ended::ApiKey(id)).await?;
+        }
+        Ok(ended)
     }
 
     async fn insert(

@@ -17,7 +17,8 @@ impl App {
             gauges(loaded, table.map(|table| entity_gauges(&table)), now)
         };
         let stores = self.policies.live().loaded().iter().map(gauges).collect();
-        self.metrics.text(&Scrape { stores, bus_degraded: self.bus.is_degraded() })
+        let (bus_degraded, streams) = (self.bus.is_degraded(), self.revocations.followers());
+        self.metrics.text(&Scrape { stores, bus_degraded, streams })
     }
 }
 

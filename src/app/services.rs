@@ -17,6 +17,7 @@ use crate::{
     kv::Kv,
     policy::{LivePolicies, Node, PolicyService, StoreName},
     profiles::{ProfileParts, ProfileService},
+    revocations::{RevocationParts, RevocationService},
     roles::RoleService,
     sessions::{KeySalt, SessionParts, SessionService, SessionSettings},
     storage::Db,
@@ -118,6 +119,15 @@ pub(super) fn session_service(
         salt: KeySalt::new(secrets.redis_salt.clone()).context("`secrets.redis_key_salt` is wrong")?,
     };
     Ok(SessionService::new(parts, &secrets.master))
+}
+
+pub(super) fn revocation_service(config: &Config, db: &Db, bus: &Bus) -> RevocationService {
+    RevocationService::new(RevocationParts {
+        db: db.clone(),
+        bus: bus.clone(),
+        matters_for: SessionSettings::new(&config.sessions, &config.tokens).news_ttl,
+        max_followers: config.server.max_streams,
+    })
 }
 
 pub(super) fn profile_service(

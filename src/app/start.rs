@@ -14,7 +14,8 @@ use super::{
     devices::{open_bus, open_database, open_kv},
     services::{
         api_key_service, authorize_service, client_service, entity_service, idempotency_service,
-        policy_service, profile_service, session_service, start_policies, start_tokens, tenant_service,
+        policy_service, profile_service, revocation_service, session_service, start_policies, start_tokens,
+        tenant_service,
     },
 };
 use crate::{
@@ -33,6 +34,7 @@ use crate::{
     oauth::{OAuthParts, OAuthService},
     policy::{FolderWatch, PolicyService, StoreName},
     profiles::ProfileService,
+    revocations::RevocationService,
     roles::RoleService,
     sessions::SessionService,
     storage::Db,
@@ -98,6 +100,8 @@ pub struct App {
     pub tokens: Arc<TokenService>,
     /// Sessions and refresh.
     pub sessions: Arc<SessionService>,
+    /// What ended, told to services.
+    pub revocations: Arc<RevocationService>,
     /// Mail to users.
     pub mail: Arc<MailService>,
     /// Sign-up, sign-in, callers.
@@ -160,6 +164,7 @@ impl App {
         let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
         let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
         sessions.pull().await.context("revocations cannot be read")?;
+        let revocations = Arc::new(revocation_service(&config, &db, &bus));
         let tenants = Arc::new(tenant_service(&config, &db, news(), &clock, &entropy));
         let api_keys = Arc::new(api_key_service(&config, &db, &roles, news(), &clock, &entropy));
         let clients = Arc::new(client_service(&config, &db, &roles, &identity_news, &clock, &entropy));
@@ -231,6 +236,7 @@ impl App {
             oauth,
             tokens,
             sessions,
+            revocations,
             mail,
             authn,
             idempotency,
@@ -264,6 +270,7 @@ impl App {
         worker.spawn("api keys", self.api_keys.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         worker.spawn("session uses", self.sessions.clone().run_usage(worker.shutdown_token()));
+        worker.spawn("revocations", self.revocations.clone().run(worker.shutdown_token()));
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));
         }

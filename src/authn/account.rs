@@ -156,6 +156,7 @@ impl AuthnService {
             if status == UserStatus::Active {
                 return Ok(Ended::default());
             }
+            parts.api_keys.owner_kept_out_in(tx, tenant, user).await?;
             let epoch = parts.users.bump_epoch_in(tx, tenant, user).await?;
             Ok(parts.sessions.revoke_all_in(tx, (tenant, user), epoch, status.as_str(), actor).await?)
         })?;

@@ -52,6 +52,7 @@ impl AuthnService {
             // The epoch of what is gone is the news by which other nodes refuse its tokens at once.
             let epoch = parts.users.bump_epoch_in(tx, tenant, id).await?;
             let ended = parts.sessions.revoke_all_in(tx, (tenant, id), epoch, "user_deleted", actor).await?;
+            parts.api_keys.owner_kept_out_in(tx, tenant, id).await?;
             for subject in [Subject::User(id), Subject::SecondFactor(id)] {
                 store::clear_failures(tx, tenant, &subject.to_string()).await?;
             }

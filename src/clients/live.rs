@@ -10,6 +10,7 @@ use crate::{
     audit::{self, Actor},
     base::{ClientId, Millis, TenantId},
     bus::{Stamp, Subject},
+    revocations::{self, Ended},
     storage::StorageError,
     tokens::ServiceClaims,
     write_tx,
@@ -108,9 +109,11 @@ impl ClientService {
             if !store::revoke_token(tx, tenant, id, jti, ends).await? {
                 return Ok(());
             }
+            let now = self.parts.clock.now();
+            revocations::record(tx, now, Some(tenant), &Ended::OAuthToken(jti)).await?;
             let subject = id.to_string();
             let entry = actor.does(tenant, "oauth_token_revoked", &subject, json!({ "jti": jti }));
-            Ok(audit::record(tx, self.parts.clock.now(), &*self.parts.entropy, entry).await?)
+            Ok(audit::record(tx, now, &*self.parts.entropy, entry).await?)
         })?;
         self.parts.news.tell(tenant, Subject::Client(id)).await;
         Ok(())

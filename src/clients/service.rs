@@ -14,6 +14,7 @@ use crate::{
     base::{ClientId, Clock, Cursor, Entropy, Limit, Page, PlainToken, TenantId},
     bus::{IdentityNews, Subject},
     jws::VerifyingKey,
+    revocations::{self, Ended},
     roles::{RoleName, RoleService},
     storage::{Db, StorageError, Tx},
     write_tx,
@@ -159,6 +160,9 @@ impl ClientService {
             }
             let now = self.parts.clock.now();
             store::update(tx, tenant, &new, now).await?;
+            if new.epoch != old.epoch {
+                self.tokens_ended_in(tx, &old).await?;
+            }
             let detail = json!({ "roles": new.roles, "status": new.status, "epoch": new.epoch });
             let subject = id.to_string();
             let entry = actor.does(tenant, "oauth_client_changed", &subject, detail);
@@ -193,6 +197,9 @@ impl ClientService {
                 let now = self.parts.clock.now();
                 let previous_until = (!keep.is_zero()).then(|| now.plus(keep));
                 store::set_secret(tx, tenant, id, &digest, previous_until, now).await?;
+                if previous_until.is_none() {
+                    self.tokens_ended_in(tx, &client).await?;
+                }
                 let detail = json!({ "previous_until": previous_until.map(|at| at.to_string()) });
                 let subject = id.to_string();
                 let entry = actor.does(tenant, "oauth_client_secret_rotated", &subject, detail);
@@ -208,9 +215,12 @@ impl ClientService {
     /// Errors: `NotFound`, `Storage`, `Entropy`.
     pub async fn delete(&self, tenant: TenantId, id: ClientId, actor: Actor<'_>) -> Result<(), ClientError> {
         write_tx!(self.parts.db, "clients.delete", |tx| -> Result<(), ClientError> {
+            let client = store::by_id(tx, id).await?.map(ClientRow::client);
+            let client = client.filter(|client| client.tenant_id == tenant).ok_or(ClientError::NotFound)?;
             if !store::remove(tx, tenant, id).await? {
                 return Err(ClientError::NotFound);
             }
+            self.tokens_ended_in(tx, &client).await?;
             let subject = id.to_string();
             let entry = actor.does(tenant, "oauth_client_deleted", &subject, json!({}));
             Ok(audit::record(tx, self.parts.clock.now(), &*self.parts.entropy, entry).await?)
@@ -225,6 +235,12 @@ impl ClientService {
     /// Errors: the database failed.
     pub async fn end_tokens_in(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StorageError> {
         store::raise_epochs(tx, tenant).await
+    }
+
+    /// Tells services that every token that was issued to a client so far has ended.
+    async fn tokens_ended_in(&self, tx: &mut Tx, client: &Client) -> Result<(), StorageError> {
+        let ended = Ended::OAuthClient { id: client.id, epoch: client.epoch + 1 };
+        revocations::record(tx, self.parts.clock.now(), Some(client.tenant_id), &ended).await
     }
 
     fn new_secret(&self) -> Result<PlainToken, ClientError> {

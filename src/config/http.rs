@@ -45,6 +45,8 @@ section! {
         request_timeout_secs: u64 = 15,
         /// Open connections a listener accepts at once.
         max_connections: usize = 10_000,
+        /// Streams of revocations that services may have open at once.
+        max_streams: usize = 100,
         /// Time that requests under way are given at shutdown, seconds.
         drain_timeout_secs: u64 = 20,
     }
@@ -89,6 +91,7 @@ impl ServerConfig {
             found.within(key, seconds, 1..=3600);
         }
         found.within("server.drain_timeout_secs", self.drain_timeout_secs, 0..=3600);
+        found.within("server.max_streams", self.max_streams as u64, 1..=10_000);
         found.within("server.max_connections", self.max_connections as u64, 1..=1_000_000);
     }
 

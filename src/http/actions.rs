@@ -214,6 +214,10 @@ actions! {
     ValidateApiKey "validateApiKey" Tenant;
     /// Letting a socket of a user's stand, by the token that a service was given.
     ValidateSocket "validateSocket" Tenant;
+    /// Reading what was revoked.
+    ReadRevocations "readRevocations" Tenant;
+    /// Being told what is revoked, as it is.
+    FollowRevocations "followRevocations" Tenant;
     /// Listing clients of OAuth 2.0.
     ListOAuthClients "listOAuthClients" Tenant;
     /// Making a client.

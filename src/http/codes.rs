@@ -101,6 +101,7 @@ codes! {
     InternalError            500 "internal_error"            "Something failed on our side";
     ApiKeyGenerationFailed   503 "api_key_generation_failed" "No API key could be made; come back later";
     HashingOverloaded        503 "hashing_overloaded"        "Too many sign-ins at once";
+    TooManyStreams           503 "too_many_streams"          "As many streams are open as may be";
     StoreUnavailable         503 "store_unavailable"         "The database does not answer";
     NoActiveVersion          503 "no_active_version"         "The policy store has no active version";
     RequestDeadline          503 "request_deadline"          "The answer took too long";
@@ -119,6 +120,7 @@ impl Code {
             | Self::RateLimitExceeded
             | Self::ApiKeyGenerationFailed
             | Self::HashingOverloaded
+            | Self::TooManyStreams
             | Self::StoreUnavailable
             | Self::NoActiveVersion
             | Self::RequestDeadline => Some(1),

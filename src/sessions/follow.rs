@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{SessionError, SessionService, news};
+use super::{SessionError, SessionService};
 use crate::{
     base::{Millis, SessionId, UserId},
     bus::{Event, Topic},
-    write_tx,
+    revocations,
 };
 
 /// How far a poll looks back over the last one: longer than any transaction and any clock difference.
@@ -70,18 +70,19 @@ impl SessionService {
             Some(last) => last.min(now), // a clock that jumped back must not skip anything
             None => now.minus(self.settings.news_ttl),
         };
-        for row in news::since(&mut &self.db, since.minus(OVERLAP)).await? {
+        for row in revocations::since(&mut &self.db, since.minus(OVERLAP)).await? {
             match row.kind.as_str() {
                 "session" => {
                     if let Ok(session) = row.subject.parse() {
                         self.news.know_session(session, now);
                     }
                 }
-                _ => {
+                "user" => {
                     if let Ok(user) = row.subject.parse() {
                         self.news.know_user(user, row.epoch, now);
                     }
                 }
+                _ => {} // what nodes hold of others is seconds old at most
             }
         }
         self.news.pulled(now);
@@ -93,9 +94,7 @@ impl SessionService {
     /// Errors: `Storage`.
     pub async fn prune(&self) -> Result<u64, SessionError> {
         let before: Millis = self.clock.now().minus(self.settings.news_ttl).minus(PRUNE_AFTER);
-        write_tx!(self.db, "sessions.prune", |tx| -> Result<u64, SessionError> {
-            Ok(news::prune(tx, before).await?)
-        })
+        Ok(revocations::prune(&self.db, before).await?)
     }
 
     async fn pull_and_prune(&self, pulls: u32) {

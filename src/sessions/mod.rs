@@ -11,7 +11,7 @@
 //! | where | says | reaches other nodes by |
 //! |---|---|---|
 //! | `sessions`, `users.token_epoch` | the truth | – |
-//! | `revocations` | news of the last minutes | a poll every few seconds |
+//! | [`revocations`](crate::revocations) | news of the last minutes | a poll every few seconds |
 //! | [`Bus`](crate::bus::Bus) | "look again" | at once; may be lost or forged, so it only sends us to SQL |
 //! | hot copy | a session that was live, tagged | shared, if `Kv` is |
 //!
@@ -36,7 +36,6 @@ mod fingerprint;
 mod follow;
 mod hot;
 mod model;
-mod news;
 mod refresh;
 mod revoke;
 mod rotate;

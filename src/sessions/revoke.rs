@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{Ended, PastSession, Session, SessionError, SessionService, hot::session_key, news, store, uses};
+use super::{Ended, PastSession, Session, SessionError, SessionService, hot::session_key, store, uses};
 use crate::{
     audit::{self, Actor},
     base::{ApiKeyId, Millis, SessionId, TenantId, UserId},
     bus::Topic,
+    revocations::{self, Ended as Revoked},
     storage::Tx,
     write_tx,
 };
@@ -92,7 +93,7 @@ impl SessionService {
             let now = self.clock.now();
             let mut ended = Ended::default();
             for (id, device) in store::revoke_all(tx, tenant, user, Some(keep), "revoked", now).await? {
-                news::add(tx, "session", &id.to_string(), 0, now).await?;
+                revocations::record(tx, now, Some(tenant), &Revoked::Session(id)).await?;
                 ended.sessions.push((id, user, device));
             }
             let (subject, detail) = (
@@ -122,7 +123,7 @@ impl SessionService {
         let now = self.clock.now();
         let ended = store::revoke_all(tx, tenant, user, None, reason, now).await?;
         let subject = user.to_string();
-        news::add(tx, "user", &subject, epoch, now).await?;
+        revocations::record(tx, now, Some(tenant), &Revoked::User { id: user, epoch }).await?;
         let detail = json!({ "user_id": user, "reason": reason, "epoch": epoch, "ended": ended.len() });
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
         audit::record(tx, now, &*self.entropy, entry).await?;
@@ -130,7 +131,8 @@ impl SessionService {
         Ok(Ended { sessions, user: Some((user, epoch)) })
     }
 
-    /// Ends every session of a tenant, with one audit record. The caller announces the answer once `tx` has committed.
+    /// Ends every session of a tenant, with one audit record, and tells that all that was issued in it has ended. The
+    /// caller announces the answer once `tx` has committed.
     ///
     /// Errors: `Storage`, `Entropy`.
     pub async fn revoke_tenant_in(
@@ -142,8 +144,9 @@ impl SessionService {
     ) -> Result<Ended, SessionError> {
         let now = self.clock.now();
         let sessions = store::revoke_tenant(tx, tenant, reason, now).await?;
+        revocations::record(tx, now, Some(tenant), &Revoked::Tenant(tenant)).await?;
         for (id, ..) in &sessions {
-            news::add(tx, "session", &id.to_string(), 0, now).await?;
+            revocations::record(tx, now, Some(tenant), &Revoked::Session(*id)).await?;
         }
         let (subject, detail) = (tenant.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
@@ -169,7 +172,7 @@ impl SessionService {
             return Ok(Ended::default());
         }
         for (id, ..) in &sessions {
-            news::add(tx, "session", &id.to_string(), 0, now).await?;
+            revocations::record(tx, now, Some(tenant), &Revoked::Session(*id)).await?;
         }
         let (subject, detail) = (key.to_string(), json!({ "reason": reason, "ended": sessions.len() }));
         let entry = actor.does(tenant, "sessions_revoked", &subject, detail);
@@ -219,7 +222,7 @@ impl SessionService {
         let Some(device) = store::revoke(tx, tenant, user, session, reason, now).await? else {
             return Ok(None);
         };
-        news::add(tx, "session", &session.to_string(), 0, now).await?;
+        revocations::record(tx, now, Some(tenant), &Revoked::Session(session)).await?;
         Ok(Some(Ended { sessions: vec![(session, user, device)], user: None }))
     }
 }

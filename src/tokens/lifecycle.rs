@@ -11,6 +11,7 @@ use crate::{
     audit::{self, Actor},
     base::{Millis, Resealed, Rewrapped, TenantId},
     bus::Topic,
+    revocations::{self, Ended},
     storage::Tx,
     write_tx,
 };
@@ -94,6 +95,7 @@ impl TokenService {
             let rows = store::usable(tx).await?;
             let row = rows.iter().find(|row| row.kid == kid).ok_or(TokenError::KeyNotFound)?;
             store::retire(tx, kid, Some(now)).await?;
+            revocations::record(tx, now, None, &Ended::SigningKey(kid)).await?;
             let mut successor = None;
             if row.state == KeyState::Active {
                 let waiting = rows.iter().find(|row| row.state == KeyState::Pending);

@@ -120,8 +120,13 @@ pub(crate) async fn raw(router: &Router, request: Request<Body>) -> Reply {
 /// Sends any request to any router: the answer is not measured by the contract.
 pub(crate) async fn answer(router: &Router, request: Request<Body>) -> Reply {
     let response = router.clone().oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
+    let (parts, mut body) = response.into_parts();
+    let lasts = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    let bytes = if lasts {
+        body.frame().await.unwrap().unwrap().into_data().unwrap() // a stream is as long as its reader likes
+    } else {
+        body.collect().await.unwrap().to_bytes()
+    };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Reply { status: parts.status, headers: parts.headers, body, text }

@@ -51,6 +51,7 @@ mod policy_stores;
 mod profiles;
 mod recovery;
 mod refresh;
+mod revocations;
 mod roles;
 mod samples;
 mod sdk;

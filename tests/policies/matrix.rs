@@ -25,7 +25,7 @@ const ACTORS: [&str; 10] = [
 ];
 
 /// Each action with the resources that tell cases apart.
-const ROWS: [(&str, &[&str]); 92] = [
+const ROWS: [(&str, &[&str]); 94] = [
     ("register", &["Tenant::\"t\""]),
     ("login", &["Tenant::\"t\""]),
     ("refresh", &["Tenant::\"t\""]),
@@ -119,6 +119,8 @@ const ROWS: [(&str, &[&str]); 92] = [
     ("validateToken", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateApiKey", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("validateSocket", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("readRevocations", &["Tenant::\"t\"", "Tenant::\"other\""]),
+    ("followRevocations", &["Tenant::\"t\"", "Tenant::\"other\""]),
     ("exchangeToken", &["User::\"other\""]),
     ("grantScope", &["Scope::\"decisions\""]),
     ("listSigningKeys", &["Tenant::\"t\"", "Tenant::\"other\""]),

@@ -4,7 +4,7 @@ use crate::source::{Source, line_of, none, read, sources};
 
 /// What every domain may use besides what [`ALLOWED`] adds: devices, and the domains that are leaves.
 const DEVICES: &[&str] = &["base", "storage", "kv", "bus", "telemetry", "config"];
-const LEAVES: &[&str] = &["audit", "events", "tenants"];
+const LEAVES: &[&str] = &["audit", "events", "revocations", "tenants"];
 const DOMAINS: &[&str] = &[
     "policy",
     "entities",
@@ -26,6 +26,7 @@ const DOMAINS: &[&str] = &[
     "audit",
     "mail",
     "idempotency",
+    "revocations",
 ];
 
 /// What a module may import; a domain, besides, the devices and leaves.
@@ -41,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // `events` because an audit record of an action that is an event writes it.
     ("audit", &["events"]),
     ("events", &[]),
+    ("revocations", &[]),
     ("tenants", &["audit"]),
     // Domains.
     ("policy", &[]),

@@ -11,7 +11,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("password_credentials", "users/store.rs"),
     ("profiles", "profiles/store.rs"),
     ("sessions", "sessions/store.rs"),
-    ("revocations", "sessions/news.rs"),
+    ("revocations", "revocations/store.rs"),
     ("devices", "sessions/devices/store.rs"),
     ("roles", "roles/store.rs"),
     ("role_bindings", "roles/store.rs"),

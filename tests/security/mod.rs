@@ -36,4 +36,5 @@ mod t55_device_theft;
 mod t56_widening;
 mod t57_client_secrets;
 mod t58_step_up;
+mod t59_streams;
 mod t60_erasure;

@@ -36,6 +36,7 @@ mod revocations;
 mod slow_clients;
 mod start;
 mod stop;
+mod streams;
 mod swap;
 mod tour;
 mod users;

@@ -28,4 +28,4 @@ pub use once::{IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, IdempotencyKey, Once, Repe
 pub use path::Path;
 pub use permit::{Authenticated, OpenPermit, Permit, UserPermit, refused_use};
 pub use query::{PageQuery, Query};
-pub use service::ServicePermit;
+pub use service::{ServicePermit, StandingPermit};

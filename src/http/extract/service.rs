@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{Authenticated, Permit};
+use super::{Authenticated, Permit, credential::bearer};
 use crate::{
     authn::Caller,
     authorize::EntityRef,
@@ -56,5 +57,44 @@ impl<A: Action> FromRequestParts<AppState> for ServicePermit<A> {
         let service = Arc::clone(service);
         let resource = EntityRef::new("Tenant", service.tenant_id.to_string());
         Ok(Self { service, permit: caller.permit(app, resource).await? })
+    }
+}
+
+/// A [`ServicePermit`] that is looked at again and again, for an answer that lasts (threat T59).
+#[derive(Debug)]
+pub struct StandingPermit<A> {
+    /// As it was when the answer began.
+    pub by: ServicePermit<A>,
+    token: SecretString,
+}
+
+impl<A: Action> StandingPermit<A> {
+    /// Whether the program would be let in now too: its token has not ended, and nothing has ended its token. At the
+    /// token's end that is over at once, without leeway; while nobody knows, it is over as well.
+    pub async fn stands(&self, app: &AppState) -> bool {
+        let ServicePermit { service, permit } = &self.by;
+        if service.claims.exp <= app.clock.now().as_secs() {
+            return false;
+        }
+        let caller = app.authn.identify_from(Some(self.token.expose_secret()), permit.client.ip).await;
+        matches!(caller, Ok(Caller::Service(_)))
+    }
+
+    /// Whether the policies still permit it.
+    pub async fn is_permitted(&self, app: &AppState) -> bool {
+        let ServicePermit { service, permit } = &self.by;
+        let (caller, client) = (permit.caller.clone(), permit.client.clone());
+        let again = Authenticated { caller, client, at: app.clock.now() };
+        again.may::<A>(app, ("Tenant", &service.tenant_id.to_string())).await.is_ok()
+    }
+}
+
+impl<A: Action> FromRequestParts<AppState> for StandingPermit<A> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let by = ServicePermit::from_request_parts(parts, app).await?;
+        let token = bearer(&parts.headers).ok_or_else(|| Problem::new(Code::TokenMissing))?;
+        Ok(Self { by, token: SecretString::from(token) })
     }
 }

@@ -6,7 +6,8 @@ use super::{Device, DeviceChange, store};
 use crate::{
     audit::{self, Actor},
     base::{DeviceId, TenantId, UserId},
-    sessions::{Ended, SessionError, SessionService, news, store as sessions},
+    revocations::{self, Ended as Revoked},
+    sessions::{Ended, SessionError, SessionService, store as sessions},
     write_tx,
 };
 
@@ -66,10 +67,11 @@ impl SessionService {
             if !store::remove(tx, tenant, user, device).await? {
                 return Err(SessionError::NotFound);
             }
+            revocations::record(tx, now, Some(tenant), &Revoked::Device(device)).await?;
             let mut ended = Ended::default();
             for (id,) in sessions::revoke_of_device(tx, (tenant, user), device, "device_removed", now).await?
             {
-                news::add(tx, "session", &id.to_string(), 0, now).await?;
+                revocations::record(tx, now, Some(tenant), &Revoked::Session(id)).await?;
                 ended.sessions.push((id, user, device));
             }
             let (subject, detail) = (device.to_string(), json!({ "user_id": user, "ended": ended.count() }));

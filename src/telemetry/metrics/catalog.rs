@@ -79,6 +79,8 @@ catalog! {
         "Sealed values that did not open: of another row, altered, or of a master key that is not known here. Above 0: find out who writes to the database";
     HTTP_REQUESTS Histogram "bailiwick_http_request_duration_seconds" ["route" "method" "status"]
         "Requests and the time to answer them, by route template and class of status; `unmatched` where there is no such path";
+    STREAMS Gauge "bailiwick_revocation_streams" []
+        "Services that follow revocations on this node, of `server.max_streams` that may";
     BUS_DEGRADED Gauge "bailiwick_bus_degraded" []
         "1 while messages of other nodes do not arrive and only polling is left";
 }

@@ -9,7 +9,7 @@ use prometheus_client::{
 
 use super::catalog::{
     BUS_DEGRADED, ENTITIES, ENTITIES_REVISION, INDEX_DISTRUSTED, POLICIES, POLICIES_UNINDEXED,
-    POLICY_VERSION, SNAPSHOT_AGE,
+    POLICY_VERSION, SNAPSHOT_AGE, STREAMS,
 };
 
 /// The state of a node at one moment.
@@ -19,6 +19,8 @@ pub struct Scrape {
     pub stores: Vec<StoreGauges>,
     /// Whether messages of other nodes do not arrive.
     pub bus_degraded: bool,
+    /// How many streams of revocations are open.
+    pub streams: usize,
 }
 
 /// The state of one store.
@@ -78,6 +80,9 @@ impl Scrape {
         SNAPSHOT_AGE.register(&mut registry, age);
         ENTITIES.register(&mut registry, whole(&|store| count(store.entities?.count)));
         ENTITIES_REVISION.register(&mut registry, whole(&|store| Some(store.entities?.revision)));
+        let streams: Gauge = Gauge::default();
+        streams.set(i64::try_from(self.streams).unwrap_or(i64::MAX));
+        STREAMS.register(&mut registry, streams);
         let degraded: Gauge = Gauge::default();
         degraded.set(self.bus_degraded.into());
         BUS_DEGRADED.register(&mut registry, degraded);

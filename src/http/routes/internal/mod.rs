@@ -5,7 +5,9 @@
 
 mod api_keys;
 mod bodies;
+mod revocations;
 mod sockets;
+mod stream;
 mod tokens;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -18,4 +20,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::validate_token))
         .routes(routes!(api_keys::validate_api_key))
         .routes(routes!(sockets::validate_socket))
+        .routes(routes!(revocations::list_revocations))
+        .routes(routes!(stream::follow_revocations))
 }
