@@ -18,6 +18,7 @@
 mod email;
 mod error;
 mod external;
+mod external_store;
 mod model;
 mod service;
 mod store;

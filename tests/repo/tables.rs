@@ -48,6 +48,11 @@ const GUESTS: &[(&str, &str, &str)] = &[
     ("roles/store.rs", "users", "the last active super_admin is found by one statement"),
     ("sessions/store.rs", "users", "one join answers whether a session and its user's epoch still stand"),
     ("sessions/uses.rs", "sessions", "uses and limits of sessions, which would make one file too long"),
+    (
+        "users/external_store.rs",
+        "users",
+        "those whom tenants' servers name, which would make one file too long",
+    ),
     ("sessions/devices/store.rs", "sessions", "the list of devices counts the live sessions of each"),
     ("sessions/devices/store.rs", "users", "a session is live in its user's epoch"),
     ("sessions/store.rs", "api_keys", "a session that a key opens is opened only while the key stands"),

@@ -5,13 +5,11 @@
 //!   account that exists, and the address stays free for its owner.
 //! - They have no password, and so nobody signs in as one of them.
 
-mod store;
-
 use std::str::FromStr;
 
 use serde_json::json;
 
-use super::{DisplayName, User, UserError, UserService, UserStatus};
+use super::{DisplayName, User, UserError, UserService, UserStatus, external_store, store};
 use crate::{
     audit::{self, Actor},
     base::{TenantId, UserId},
@@ -89,7 +87,7 @@ impl UserService {
         tenant: TenantId,
         external: &ExternalId,
     ) -> Result<Option<ExternalUser>> {
-        store::by_external_id(tx, tenant, external).await
+        external_store::by_external_id(tx, tenant, external).await
     }
 
     /// Makes a user, with its audit record, unless the tenant's own server has named them in the meantime; answers
@@ -106,14 +104,14 @@ impl UserService {
     ) -> Result<(User, bool), UserError> {
         let now = self.clock.now();
         let new = UserId::new(now, &*self.entropy)?;
-        let id = store::insert_external(tx, tenant, new, external, told, now).await?;
+        let id = external_store::insert_external(tx, tenant, new, external, told, now).await?;
         if id == new {
             let subject = id.to_string();
             let detail = json!({ "status": UserStatus::Active.as_str(), "external": true });
             let entry = actor.does(tenant, "user_created", &subject, detail);
             audit::record(tx, now, &*self.entropy, entry).await?;
         }
-        let user = super::store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)?;
+        let user = store::by_id(tx, tenant, id).await?.ok_or(UserError::NotFound)?;
         Ok((user, id == new))
     }
 
@@ -128,7 +126,7 @@ impl UserService {
         id: UserId,
         told: Told<'_>,
     ) -> Result<()> {
-        store::set_external(tx, tenant, id, told, self.clock.now()).await
+        external_store::set_external(tx, tenant, id, told, self.clock.now()).await
     }
 
     /// What was told of the next so many users after one, of whatever tenant, in the order of their ids.
@@ -140,7 +138,7 @@ impl UserService {
         after: Option<UserId>,
         most: i64,
     ) -> Result<Vec<ToldOfUser>> {
-        store::told_after(tx, after, most).await
+        external_store::told_after(tx, after, most).await
     }
 
     /// Puts what was told, sealed anew, in the place of what was read.
@@ -153,7 +151,7 @@ impl UserService {
         old: &[u8],
         sealed: &[u8],
     ) -> Result<()> {
-        store::reseal_told(tx, of, old, sealed).await
+        external_store::reseal_told(tx, of, old, sealed).await
     }
 }
 

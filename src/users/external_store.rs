@@ -1,10 +1,9 @@
 //! Table `users`: those whom a tenant's own server names.
 
-use super::{ExternalId, ExternalUser, Told, ToldOfUser};
+use super::{DisplayName, ExternalId, ExternalUser, Told, ToldOfUser};
 use crate::{
     base::{Millis, TenantId, UserId},
     storage::{Result, Run},
-    users::DisplayName,
 };
 
 /// The user whom the tenant's own server calls so.
