@@ -68,7 +68,7 @@ both! {
     /// R18: whom a failure keeps from being told of is not there either, and may try again.
     async fn sign_up_leaves_nothing_half_made(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
-        for part in ["outbox", "mails"] {
+        for part in ["outbox", "role_bindings"] {
             rename(&test, part, "elsewhere").await;
             test.post_open("/v1/auth/register", register("ann@example.com")).await.expect_problem(503, "store_unavailable");
             rename(&test, "elsewhere", part).await;

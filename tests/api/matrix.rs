@@ -337,10 +337,11 @@ both! {
         for operation in operations() {
             assert!(actions::ALL.contains(&operation.action()), "{}", operation.action());
         }
-        // Explaining and asking about others stand in the body of `authorize`; a key is used with any operation.
+        // Scopes stand in the body that makes a key, explaining and asking about others in that of `authorize`; a key is
+        // used with any operation.
         let named: Vec<_> = operations().iter().map(crate::contract::Operation::action).collect();
         let unnamed: Vec<_> = actions::ALL.iter().filter(|action| !named.contains(action)).collect();
-        assert_eq!(unnamed, [&"useApiKey", &"authorizeOthers", &"explain"]);
+        assert_eq!(unnamed, [&"grantScope", &"useApiKey", &"authorizeOthers", &"explain"]);
     }
 }
 
