@@ -97,6 +97,7 @@ both! {
         for came_to in [Rewrapped { resealed: 1, ..Rewrapped::default() }, Rewrapped { kept: 1, ..Rewrapped::default() }] {
             assert_eq!(both.authn.rewrap_user_data(Actor::named("test")).await.unwrap(), came_to);
         }
+        both.tokens.rewrap(Actor::named("test")).await.unwrap();
         let (_alone, routers) = test.second_node_with(|config| {
             replace_master_key(config);
             config.secrets.previous_master_key = None;
