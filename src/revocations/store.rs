@@ -102,8 +102,7 @@ async fn is_any_untold(run: &mut dyn Run) -> Result<bool> {
 /// INVARIANT: nodes take turns, so that a higher `seq` never commits before a lower one; and that they lock no rows in
 /// different orders.
 async fn tell_some(db: &Db) -> Result<()> {
-    db.lone_write("WITH ")
-        .push(db.turn())
+    db.lone_write(db.turn())
         .push(
             ", last AS MATERIALIZED (
                  SELECT (SELECT COALESCE(MAX(seq), 0) FROM revocations) AS seq FROM turn),

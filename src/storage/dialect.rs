@@ -23,14 +23,16 @@ impl Db {
         }
     }
 
-    /// A common table expression `turn` of one row. Who reads it in a [`Db::lone_write`] waits until no other node is
+    /// The beginning of a statement: a common table expression `turn` of one row. Who reads it in a [`Db::lone_write`] waits until no other node is
     /// in a statement that does. Where there is only one writer nobody else is.
     #[must_use]
     pub fn turn(&self) -> &'static str {
         match self {
-            Self::Sqlite { .. } => "turn AS (SELECT 1 AS mine)",
+            Self::Sqlite { .. } => "WITH turn AS (SELECT 1 AS mine)",
             // The number is this program's own choice, and the lock is of this one database.
-            Self::Postgres(_) => "turn AS MATERIALIZED (SELECT 1 AS mine, pg_advisory_xact_lock(2810512608))",
+            Self::Postgres(_) => {
+                "WITH turn AS MATERIALIZED (SELECT 1 AS mine, pg_advisory_xact_lock(2810512608))"
+            }
         }
     }
 }
