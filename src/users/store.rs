@@ -208,8 +208,8 @@ pub(super) async fn credentials_page(
 ) -> Result<Vec<Credentials>> {
     let rows = run
         .sql(
-            "SELECT u.id, u.tenant_id, u.email, u.username, u.name, u.status, u.email_verified, u.token_epoch,
-                    u.created_at_ms, c.phc
+            "SELECT u.id, u.tenant_id, u.email, u.external_id, u.username, u.name, u.status, u.email_verified,
+                    u.token_epoch, u.created_at_ms, c.phc
              FROM users u
              LEFT JOIN password_credentials c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
              WHERE u.tenant_id = $1 AND u.id > $2 ORDER BY u.id LIMIT $3",

@@ -111,7 +111,7 @@ fn users_are_erased_on_the_host() {
     refused(&server, &ann.token);
     assert!(!good(&installation, &["list"]).contains("ann@example.com"));
     fails(&installation, &["delete", "ann@example.com"], "there is no user");
-    fails(&installation, &["delete", ROOT], "super_admin");
+    fails(&installation, &["delete", ROOT], "the last active super administrator cannot be removed");
 }
 
 #[test]
