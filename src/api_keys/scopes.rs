@@ -79,6 +79,20 @@ impl Scopes {
         Self(self.0.iter().filter(|name| names.contains(&&***name)).cloned().collect())
     }
 
+    /// The scopes that have an action in common with the one of this name: itself, the groups that hold it, and what it
+    /// holds.
+    pub fn overlapping(name: &str) -> impl Iterator<Item = &str> {
+        let holds = move |(group, actions): &(&str, &[&str])| {
+            name == EVERYTHING || *group == name || actions.contains(&name)
+        };
+        let groups = SCOPE_GROUPS.iter().filter(move |group| holds(group));
+        let held = groups.flat_map(move |(group, actions)| {
+            let of_actions = actions.iter().filter(move |_| *group == name || name == EVERYTHING);
+            std::iter::once(*group).chain(of_actions.copied())
+        });
+        std::iter::once(name).chain(held.filter(move |held| *held != name))
+    }
+
     /// Whether one of them is, or holds, this action.
     #[must_use]
     pub fn allow(&self, action: &str) -> bool {
@@ -127,6 +141,10 @@ mod tests {
             assert_eq!(scopes(names).allow(action), allowed, "{names:?} {action}");
         }
         assert_eq!(scopes(&["explain", "explain"]).to_string(), "explain");
+        let overlapping = |name| Scopes::overlapping(name).collect::<Vec<_>>();
+        assert_eq!(overlapping("writeEntities"), ["writeEntities", "entities.write"]);
+        assert_eq!(overlapping("roles.read"), ["roles.read", "listRoles", "listRoleBindings"]);
+        assert!(["*", "decisions", "grantRole"].iter().all(|name| overlapping("*").contains(name)));
         assert_eq!(Scopes::default().to_string(), "decisions");
         for name in ["", "admin", "login", "Authorize", "authorize "] {
             assert_eq!(

@@ -173,6 +173,9 @@ both! {
         assert_eq!(both["scopes"], json!(["decisions"]));
         let only = test.post(KEYS, &ann.token, key(json!(["entities.write"]))).await;
         assert_names_decision(&only.expect_problem(403, "policy_violation"));
+        for other in ["*", "writeEntities"] {
+            test.post(KEYS, &ann.token, key(json!([other]))).await.expect_problem(403, "policy_violation");
+        }
         let path = format!("{KEYS}/{}", both["id"].as_str().unwrap());
         let change = async |scopes: Value| test.send(Method::PATCH, &path, Some(&ann.token), Some(json!({"scopes": scopes}))).await;
         let changed = change(json!(["entities.write", "entities.read"])).await.expect(200);
