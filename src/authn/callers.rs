@@ -8,7 +8,8 @@
 //!                                            │ ended ─► refused    trust ─► the caller
 //! ```
 //! - SECURITY: no entry is believed by itself: *every* hit consults the news of ended sessions
-//!   ([`SessionService::view`](crate::sessions::SessionService::view)), so a revocation bites as it does
+//!   ([`SessionService::view`](crate::sessions::SessionService::view)), or what is known of the client
+//!   ([`ClientService::check_live`](crate::clients::ClientService::check_live)), so a revocation bites as it does
 //!   without this cache: on this node with its commit, on others by the bus or their poll (threat T29).
 //! - SECURITY: an entry counts only while no signing key was dropped since before its verification: the
 //!   key may have been the token's (threat T47).
@@ -25,7 +26,7 @@ use std::{
 
 use quick_cache::{Weighter, sync::Cache};
 
-use super::UserCaller;
+use super::Caller;
 use crate::base::{Digest32, Millis};
 
 /// Longest time that a verification counts.
@@ -42,7 +43,7 @@ const EXPECTED_ENTRIES: usize = 4096;
 /// A caller, and for how long the verification counts.
 #[derive(Debug, Clone)]
 struct Verified {
-    caller: Arc<UserCaller>,
+    caller: Caller,
     at: Millis,
     until: Millis,
     /// How often signing keys had been dropped before the verification.
@@ -55,10 +56,20 @@ struct Bytes;
 
 impl Weighter<Digest32, Verified> for Bytes {
     fn weight(&self, _token: &Digest32, entry: &Verified) -> u64 {
-        let claims = &entry.caller.claims;
-        let listed = claims.roles.iter().flatten().chain(&claims.amr).map(|text| text.len() + 32);
-        let texts = [&claims.iss, &claims.client_id, &claims.jti, &claims.acr, &claims.scope];
-        let bytes = texts.iter().map(|text| text.len()).sum::<usize>() + 2 * listed.sum::<usize>();
+        let bytes = match &entry.caller {
+            Caller::User(user) => {
+                let claims = &user.claims;
+                let listed = claims.roles.iter().flatten().chain(&claims.amr).map(|text| text.len() + 32);
+                let texts = [&claims.iss, &claims.client_id, &claims.jti, &claims.acr, &claims.scope];
+                texts.iter().map(|text| text.len()).sum::<usize>() + 2 * listed.sum::<usize>()
+            }
+            Caller::Service(service) => {
+                let claims = &service.claims;
+                let listed = claims.roles.iter().flatten().map(|text| text.len() + 32);
+                claims.iss.len() + claims.jti.len() + claims.scope.len() + listed.sum::<usize>()
+            }
+            Caller::Key(_) | Caller::Anonymous => 0, // neither comes by a token
+        };
         (ENTRY_BYTES + bytes) as u64
     }
 }
@@ -85,7 +96,7 @@ impl Callers {
         now: Millis,
         dropped_keys: u64,
         is_degraded: impl FnOnce() -> bool,
-    ) -> Option<Arc<UserCaller>> {
+    ) -> Option<Caller> {
         let entry = self.verified.get(token)?;
         // A clock that jumped back behind the verification does not make it count for longer.
         let counts = entry.at <= now && now < entry.until && entry.dropped_keys == dropped_keys;
@@ -95,21 +106,20 @@ impl Callers {
 
     /// When a use of this token was last noted, whether or not its verification still counts.
     pub(super) fn noted_at(&self, token: &Digest32) -> Option<Arc<AtomicI64>> {
-        self.verified.get(token).map(|entry| Arc::clone(&entry.caller.noted_at))
+        self.verified.get(token)?.caller.user().map(|user| Arc::clone(&user.noted_at))
     }
 
-    /// Keeps a caller who was verified in full at `now` and whose session lasts to `session_ends`; answers until when.
-    /// `dropped_keys` was read before the verification.
+    /// Keeps a caller who was verified in full at `now`, and whose token and session last to `ends`; answers until
+    /// when. `dropped_keys` was read before the verification.
     pub(super) fn keep(
         &self,
         token: Digest32,
-        caller: &Arc<UserCaller>,
-        (now, session_ends): (Millis, Millis),
+        caller: Caller,
+        (now, ends): (Millis, Millis),
         dropped_keys: u64,
     ) -> Millis {
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let expires = Millis(caller.claims.exp.saturating_mul(1000));
-        let until = now.plus(TTL).min(expires).min(session_ends);
+        let until = now.plus(TTL).min(ends);
         self.adopt(token, caller, (now, until), dropped_keys);
         until
     }
@@ -118,12 +128,12 @@ impl Callers {
     pub(super) fn adopt(
         &self,
         token: Digest32,
-        caller: &Arc<UserCaller>,
+        caller: Caller,
         (at, until): (Millis, Millis),
         dropped_keys: u64,
     ) {
         if until > at {
-            self.verified.insert(token, Verified { caller: Arc::clone(caller), at, until, dropped_keys });
+            self.verified.insert(token, Verified { caller, at, until, dropped_keys });
         }
     }
 

@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use super::{AuthnError, AuthnService, Caller, UserCaller, shared_claims::Shared};
 use crate::{
     base::{Digest32, Millis},
+    clients::ClientError,
     sessions::{SessionError, View},
     telemetry::metrics::CallerLookup,
     tokens::{AccessClaims, Presented},
@@ -36,30 +37,39 @@ impl AuthnService {
         let now = self.parts.clock.now();
         let token = (bearer.len() <= MAX_TOKEN_BYTES).then(|| Digest32::of(bearer));
         if let Some(token) = &token
-            && let Some(known) = self.remembered(token, now)?
+            && let Some(known) = self.remembered(token, now).await?
         {
             self.parts.metrics.caller_looked_up(CallerLookup::Hit);
-            return Ok(Caller::User(self.seen(known, ip, now)));
+            return Ok(self.seen(known, ip, now));
         }
         let dropped_keys = self.parts.tokens.dropped_keys(); // before the verification
         if let Some(token) = &token
             && let Some(known) = self.shared(token, now, dropped_keys).await
         {
             self.parts.metrics.caller_looked_up(CallerLookup::Shared);
-            return Ok(Caller::User(self.seen(known, ip, now)));
+            return Ok(self.seen(Caller::User(known), ip, now));
         }
         self.parts.metrics.caller_looked_up(CallerLookup::Miss);
         match self.parts.tokens.verify_presented(bearer).await? {
             Presented::User(claims) => {
                 let caller = self.let_in((bearer, claims), token, now, dropped_keys).await?;
-                Ok(Caller::User(self.seen(caller, ip, now)))
+                Ok(self.seen(Caller::User(caller), ip, now))
             }
-            Presented::Service(claims) => Ok(Caller::Service(self.parts.clients.caller(claims).await?)),
+            Presented::Service(claims) => {
+                let expires = ends(claims.exp);
+                let caller = Caller::Service(self.parts.clients.caller(claims).await?);
+                if let Some(token) = token {
+                    self.callers.keep(token, caller.clone(), (now, expires), dropped_keys);
+                }
+                Ok(caller)
+            }
         }
     }
 
-    fn seen(&self, caller: Arc<UserCaller>, ip: Option<IpAddr>, now: Millis) -> Arc<UserCaller> {
-        self.parts.sessions.note_use(&caller.claims, &caller.noted_at, ip, now);
+    fn seen(&self, caller: Caller, ip: Option<IpAddr>, now: Millis) -> Caller {
+        if let Caller::User(user) = &caller {
+            self.parts.sessions.note_use(&user.claims, &user.noted_at, ip, now);
+        }
         caller
     }
 
@@ -76,21 +86,28 @@ impl AuthnService {
     }
 
     /// The caller who presented this token before, unless something speaks against taking their word.
-    fn remembered(&self, token: &Digest32, now: Millis) -> Result<Option<Arc<UserCaller>>, AuthnError> {
+    async fn remembered(&self, token: &Digest32, now: Millis) -> Result<Option<Caller>, AuthnError> {
         let (sessions, dropped_keys) = (&self.parts.sessions, self.parts.tokens.dropped_keys());
         let Some(caller) = self.callers.get(token, now, dropped_keys, || sessions.is_bus_degraded()) else {
             return Ok(None);
         };
         // SECURITY: asked on every hit; without it a revoked token would work until its entry ends.
-        match sessions.view(&caller.claims, now) {
-            View::Trust => Ok(Some(caller)),
-            View::Ask => Ok(None),
-            View::Ended => {
-                self.callers.forget(token);
-                self.parts.metrics.caller_looked_up(CallerLookup::Refused);
-                Err(SessionError::Revoked.into())
-            }
-        }
+        let ended: AuthnError = match &caller {
+            Caller::Service(service) => match self.parts.clients.check_caller(service).await {
+                Ok(()) => return Ok(Some(caller)),
+                Err(error @ ClientError::Revoked) => error.into(),
+                Err(nobody_knows) => return Err(nobody_knows.into()),
+            },
+            Caller::User(user) => match sessions.view(&user.claims, now) {
+                View::Trust => return Ok(Some(caller)),
+                View::Ask => return Ok(None),
+                View::Ended => SessionError::Revoked.into(),
+            },
+            Caller::Key(_) | Caller::Anonymous => return Ok(None), // never kept
+        };
+        self.callers.forget(token);
+        self.parts.metrics.caller_looked_up(CallerLookup::Refused);
+        Err(ended)
     }
 
     /// The caller whom another node verified a moment ago, unless something speaks against taking its word.
@@ -107,7 +124,7 @@ impl AuthnService {
             return None;
         }
         let caller = Arc::new(UserCaller::of(claims));
-        self.callers.adopt(*token, &caller, (at_ms, until_ms), dropped_keys);
+        self.callers.adopt(*token, Caller::User(Arc::clone(&caller)), (at_ms, until_ms), dropped_keys);
         Some(caller)
     }
 
@@ -125,7 +142,8 @@ impl AuthnService {
         }
         let caller = Arc::new(caller);
         let Some(token) = token else { return Ok(caller) };
-        let until_ms = self.callers.keep(token, &caller, (now, session_ends), dropped_keys);
+        let ends = ends(caller.claims.exp).min(session_ends);
+        let until_ms = self.callers.keep(token, Caller::User(Arc::clone(&caller)), (now, ends), dropped_keys);
         if self.shared.is_used()
             && let Some(kid) = self.parts.tokens.signer_of(bearer)
         {
@@ -134,4 +152,9 @@ impl AuthnService {
         }
         Ok(caller)
     }
+}
+
+/// The end of a token that ends at `exp`, seconds.
+fn ends(exp: i64) -> Millis {
+    Millis(exp.saturating_mul(1000))
 }

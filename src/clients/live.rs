@@ -63,9 +63,18 @@ impl ClientService {
     ///
     /// Errors: `Revoked`, `Storage` (nobody knows: neither an allow nor a 401).
     pub async fn caller(&self, claims: ServiceClaims) -> Result<Arc<ServiceCaller>, ClientError> {
-        self.check_live(claims.tid, claims.sub, &claims.jti, Some(claims.ep)).await?;
         let (client_id, tenant_id) = (claims.sub, claims.tid);
-        Ok(Arc::new(ServiceCaller { client_id, name: client_id.to_string(), tenant_id, claims }))
+        let caller = ServiceCaller { client_id, name: client_id.to_string(), tenant_id, claims };
+        self.check_caller(&caller).await?;
+        Ok(Arc::new(caller))
+    }
+
+    /// Whether the token of a program still counts.
+    ///
+    /// Errors: `Revoked`, `Storage`.
+    pub async fn check_caller(&self, caller: &ServiceCaller) -> Result<(), ClientError> {
+        let ServiceCaller { client_id, tenant_id, claims, .. } = caller;
+        self.check_live(*tenant_id, *client_id, &claims.jti, Some(claims.ep)).await
     }
 
     /// Whether the token `jti` that was issued to a client counts: in this epoch of its, if the token names one.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use bailiwick::audit::Actor as Auditor;
 use serde_json::{Value, json};
 
 use crate::{
@@ -134,6 +135,34 @@ both! {
         // A role counts while the client has it.
         let token = test.own_token(&client).await;
         test.get("/v1/policy-stores", &token).await.expect(200);
+    }
+
+    /// A request of a service costs a look-up and no signature; what ends its token, or the key that signed it, bites
+    /// all the same.
+    async fn t47_a_clients_token_is_verified_once(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let root = test.administrator().await;
+        let client = test.service(&root, json!({"name": "One", "roles": ["manager"], "scopes": ["*"]})).await;
+        let (token, other) = (test.own_token(&client).await, test.own_token(&client).await);
+        let before = test.app.authn.verifications();
+        for _ in 0..3 {
+            test.get("/v1/policy-stores", &token).await.expect(200);
+            test.get("/v1/policy-stores", &other).await.expect(200);
+        }
+        assert_eq!(test.app.authn.verifications(), before + 2);
+        // What the token says stays the token's own, and no other token's.
+        test.form("/v1/oauth/revoke", Some(&client), &[("token", &token)]).await.expect(200);
+        test.get("/v1/policy-stores", &token).await.expect_problem(401, "token_revoked");
+        test.get("/v1/policy-stores", &other).await.expect(200);
+        let signed = parts(&other).0["kid"].as_str().unwrap().to_owned();
+        let last = test.own_token(&client).await;
+        test.get("/v1/policy-stores", &last).await.expect(200);
+        test.app.tokens.revoke(&signed, Auditor::named("test")).await.unwrap();
+        test.get("/v1/policy-stores", &last).await.expect_problem(401, "token_invalid");
+        let last = test.own_token(&client).await;
+        test.get("/v1/policy-stores", &last).await.expect(200);
+        test.advance(Duration::from_secs(15 * 60 + 120));
+        test.get("/v1/policy-stores", &last).await.expect_problem(401, "token_expired");
     }
 
     /// Who may make clients must not make one that may do more than they.
