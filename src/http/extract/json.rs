@@ -131,12 +131,14 @@ impl std::fmt::Debug for LargeBody {
     }
 }
 
-impl<T: DeserializeOwned> FromRequest<AppState> for BundleJson<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<AppState> for BundleJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self> {
         let bytes = read_json(request, app, app.config.server.bundle_limit_bytes).await?;
-        parse_stored(&bytes).map(Self)
+        // Megabytes take milliseconds, in which a thread that answers requests would answer none.
+        let parsed = tokio::task::spawn_blocking(move || parse_stored(&bytes)).await;
+        parsed.unwrap_or_else(|error| Err(Problem::new(Code::InternalError).cause(error))).map(Self)
     }
 }
 
