@@ -2,6 +2,7 @@
 
 use super::{Asked, Issued, OAuthError, OAuthService};
 use crate::{
+    api_keys::Scopes,
     authorize::{Guarded, Permission},
     clients::{Client, Grant},
     policy::ServerContext,
@@ -118,7 +119,7 @@ impl OAuthService {
         let mut granted: Vec<&str> = Vec::new();
         for word in &wanted {
             let is_new = !granted.contains(&word.as_str());
-            if is_new && self.ask(client, "grantScope", (SCOPE, word), server).await? == Permission::Allowed {
+            if is_new && self.may_have(client, word, server).await? {
                 granted.push(word);
             }
         }
@@ -126,6 +127,21 @@ impl OAuthService {
             return Err(OAuthError::InvalidScope);
         }
         Ok(granted.join(" "))
+    }
+
+    /// SECURITY: what is forbidden under one name is not had under another, a group or a part of it.
+    async fn may_have(
+        &self,
+        client: &Client,
+        word: &str,
+        server: &ServerContext<'_>,
+    ) -> Result<bool, OAuthError> {
+        for scope in Scopes::overlapping(word) {
+            if self.ask(client, "grantScope", (SCOPE, scope), server).await? != Permission::Allowed {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn ask(

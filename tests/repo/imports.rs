@@ -68,7 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["policy", "entities", "users", "roles", "api_keys", "clients", "sessions", "tokens", "authn"],
     ),
     // The grants: who asks, who is asked about, and whether the policies permit it.
-    ("oauth", &["policy", "authorize", "roles", "clients", "sessions", "tokens", "authn"]),
+    ("oauth", &["policy", "authorize", "roles", "api_keys", "clients", "sessions", "tokens", "authn"]),
     ("gateway", &["authorize", "authn", "policy"]),
     // Translation. `app` is the state that handlers read.
     ("http", &["app", "base", "config", "telemetry", "storage", "kv", "bus", "*domains"]),

@@ -41,6 +41,22 @@ both! {
         test.token(&client, &only).await.expect_oauth(400, "invalid_scope");
     }
 
+    /// What is forbidden under one name is not had under another: a group, or a part of it.
+    async fn t53_a_scope_is_not_had_under_another_name(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let root = test.administrator().await;
+        let about = json!({"name": "Sync", "scopes": ["decisions", "entities.write", "writeEntities", "*"]});
+        let client = test.service(&root, about).await;
+        assert_eq!(test.token(&client, &OWN).await.expect(200)["scope"], "decisions entities.write writeEntities *");
+        for forbidden in ["writeEntities", "entities.write", "*"] {
+            let policy = format!(r#"@id("no-writing") @reason("not now")
+                forbid (principal is Service, action == Action::"grantScope", resource == Scope::"{forbidden}");"#);
+            add(&test, &root, &policy).await;
+            let left = if forbidden == "*" { "decisions entities.write writeEntities" } else { "decisions" };
+            assert_eq!(test.token(&client, &OWN).await.expect(200)["scope"], left, "{forbidden}");
+        }
+    }
+
     async fn t53_a_denial_is_no_token(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let root = test.administrator().await;
