@@ -19,6 +19,7 @@ mod compat;
 mod contexts;
 mod contract;
 mod entities;
+mod event_stream;
 mod exchange;
 mod forge;
 

@@ -309,11 +309,14 @@ both! {
         is_over(&bob).await;
     }
 
-    /// A key that another node revoked opens nothing here, whatever this node still takes it for.
+    /// A key that another node revoked opens nothing here, whatever this node still takes it for; and what it opened
+    /// ends here too.
     async fn t29_a_revoked_key_opens_no_session_on_another_node(backend: Backend) {
         let Some((test, acme)) = acme(backend).await else { return };
         let body = json!({"user_external_id": "4711"});
-        open(&test, &acme.key, body.clone()).await.expect(200);
+        let opened = open(&test, &acme.key, body.clone()).await.expect(200);
+        let token = text(&opened["access_token"]);
+        test.whoami(&token).await.expect(200);
         let (other, _) = test.second_node().await;
         let tenant = acme.tenant.parse().unwrap();
         let id = key_id(&test, &acme).await.parse().unwrap();
@@ -322,6 +325,8 @@ both! {
         open(&test, &acme.key, body).await.expect_problem(401, "api_key_revoked");
         let left: i64 = test.app.db.sql("SELECT COUNT(*) FROM sessions WHERE api_key_id IS NOT NULL AND revoked_at_ms IS NULL").scalar().await.unwrap();
         assert_eq!(left, 0);
+        test.app.sessions.pull().await.unwrap();
+        test.whoami(&token).await.expect_problem(401, "token_revoked");
     }
 
     /// A policy of an application may look at the application's own id of a user; there is no address to look at.

@@ -13,7 +13,8 @@ use crate::{
     app::{Actor, Service, TestApp, form, send},
     both,
     client::{Company, open_to_companies, register, sign_in},
-    revocations::{Events, end, loops},
+    event_stream::Events,
+    revocations::{end, loops},
 };
 
 /// With the bus, or on the node itself.

@@ -231,6 +231,26 @@ fn an_unknown_setting_is_named() {
     assert!(!installation.data().exists(), "nothing is made before the configuration is read");
 }
 
+/// T53: without policies of its own a server would issue nothing and say nothing useful. It does not begin.
+#[test]
+fn t53_policies_that_cannot_be_used_stop_the_start() {
+    let _turn = Turn::shared();
+    let installation = Installation::new(&[]);
+    let system = installation.folder().join("policies/system");
+    fs::create_dir_all(&system).unwrap();
+    fs::write(system.join("all.cedar"), "permit (principal, action, resource").unwrap();
+    for _ in 0..2 {
+        let ended = installation.try_start().expect_err("nothing to decide by");
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+        assert!(ended.err.contains("`bailiwick policy restore-system`"), "{}", ended.err);
+    }
+    let restored = installation.command(PROGRAM).args(["policy", "restore-system"]).output().unwrap();
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let server = installation.start();
+    let root = server.administrator();
+    server.public.get_as(&root.token, "/v1/users/me").expect(200);
+}
+
 #[test]
 fn a_key_that_others_can_read_stops_the_start() {
     let _turn = Turn::shared();
