@@ -363,7 +363,7 @@ both! {
 }
 
 /// The id of a company's primary key.
-async fn key_id(test: &TestApp, company: &Company) -> String {
+pub(crate) async fn key_id(test: &TestApp, company: &Company) -> String {
     let tenant = company.tenant.parse().unwrap();
     let page = test.app.api_keys.list(tenant, None, None, Limit::default()).await.unwrap();
     page.data.iter().find(|key| key.slot.as_str() == "primary").unwrap().id.to_string()

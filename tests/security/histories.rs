@@ -155,6 +155,17 @@ impl World {
         }
     }
 
+    /// Erases a user; the next one has the same address, and nothing else of the last one's.
+    async fn erase(&mut self, user: usize) {
+        let path = format!("/v1/admin/users/{}", self.users[user].first.id);
+        assert_eq!(self.test.delete(&path, &self.root.token).await.status, 204);
+        self.end(|session| session.user == user);
+        self.keys.iter_mut().filter(|key| key.user == user).for_each(|key| key.is_revoked = true);
+        let (mail, password) = (self.users[user].mail.clone(), crate::app::PASSWORD.to_owned());
+        let first = self.test.user(mail.trim_end_matches("@example.com")).await;
+        self.users[user] = User { mail, password, first, is_active: true };
+    }
+
     /// One random step; answers what it was.
     async fn step(&mut self, dice: &mut Dice) -> &'static str {
         let user = dice.below(self.users.len());
@@ -163,7 +174,7 @@ impl World {
             self.sign_in(user).await;
             return "sign in, because nobody is";
         };
-        let what = dice.below(14);
+        let what = dice.below(15);
         let at = if matches!(what, 7 | 12) { self.step_up(at).await } else { at };
         let (owner, now) = (self.sessions[at].user, self.sessions[at].now.clone());
         match what {
@@ -239,6 +250,10 @@ impl World {
                 let (id, text) = api_keys::make(&self.test, &now, json!({"name": "k"})).await;
                 self.keys.push(Key { user: owner, id, text, is_revoked: false });
                 "make a key"
+            }
+            13 => {
+                self.erase(user).await;
+                "erase an account"
             }
             _ => {
                 let binding = self.test.grant(&self.root, &self.users[user].first, "manager").await;

@@ -1,5 +1,5 @@
-//! T14 and T29 for companies and their programs: random histories of tenants, owners, API keys and clients of OAuth 2.0,
-//! against a model of what may still be used. (Of people: `histories`.)
+//! T14 and T29 for companies and their programs: random histories of tenants, owners, API keys, the sessions that their
+//! servers open and clients of OAuth 2.0, against a model of what may still be used. (Of people: `histories`.)
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use crate::{
     app::{Actor, Service, TestApp},
     both,
     client::{open_to_companies_with, register, sign_in},
+    sdk,
     support::Backend,
 };
 
@@ -25,6 +26,8 @@ struct Company {
     tenant: String,
     mail: String,
     is_active: bool,
+    /// The key by which its server opens sessions: its id and its text.
+    key: (String, String),
 }
 
 /// What somebody was given, in a company, and whether it is over for good.
@@ -50,6 +53,8 @@ struct World {
     companies: Vec<Company>,
     sessions: Vec<Given<Actor>>,
     keys: Vec<Given<(String, String)>>,
+    /// Access and refresh tokens that a company's server got for its users.
+    opened: Vec<Given<(String, String)>>,
     programs: Vec<Given<Program>>,
     /// Ends that were recorded so far.
     ends: i64,
@@ -62,11 +67,12 @@ impl World {
         for (at, name) in ["acme", "bolt", "core"].into_iter().enumerate() {
             let made = register(&test, name).await;
             let mail = format!("owner@{name}.example");
-            companies.push(Company { tenant: made.tenant, mail, is_active: true });
+            let key = (sdk::key_id(&test, &made).await, made.key);
+            companies.push(Company { tenant: made.tenant, mail, is_active: true, key });
             sessions.push(Given { company: at, it: made.owner, is_over: false });
         }
-        let (keys, programs) = (Vec::new(), Vec::new());
-        Self { test, root, companies, sessions, keys, programs, ends: 0 }
+        let (keys, opened, programs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { test, root, companies, sessions, keys, opened, programs, ends: 0 }
     }
 
     /// Somebody who is signed in to a company and may manage it; signs in where nobody is.
@@ -92,6 +98,18 @@ impl World {
         reply.body
     }
 
+    /// Revokes the key by which a company's server opens sessions, and with it those, and makes the next one.
+    async fn replace_key(&mut self, company: usize) {
+        let owner = self.owner(company).await;
+        let path = format!("{}/{}", api_keys::KEYS, self.companies[company].key.0);
+        assert_eq!(self.test.delete(&path, &owner.token).await.status, 204);
+        self.ends += 1;
+        self.opened.iter_mut().filter(|it| it.company == company).for_each(|it| it.is_over = true);
+        let made = self.test.post("/v1/client/api-keys/rotate", &owner.token, json!({})).await.expect(200);
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        self.companies[company].key = (text("key_id"), text("secondary_key"));
+    }
+
     async fn set_active(&mut self, company: usize, is_active: bool) {
         let status = if is_active { "active" } else { "suspended" };
         let path = format!("/v1/admin/tenants/{}", self.companies[company].tenant);
@@ -102,6 +120,7 @@ impl World {
             return;
         }
         self.sessions.iter_mut().filter(|it| it.company == company).for_each(|it| it.is_over = true);
+        self.opened.iter_mut().filter(|it| it.company == company).for_each(|it| it.is_over = true);
         let programs = self.programs.iter_mut().filter(|it| it.company == company);
         programs.flat_map(|it| &mut it.it.tokens).for_each(|(_, is_over)| *is_over = true);
     }
@@ -118,7 +137,7 @@ impl World {
         }
         let works = |it: &Given<Program>| it.company == company && !it.is_over;
         let program = dice.one_of(&self.programs, works);
-        match (dice.below(12), program) {
+        match (dice.below(15), program) {
             (0, _) => {
                 self.set_active(company, false).await;
                 "suspend a tenant"
@@ -146,6 +165,18 @@ impl World {
                 self.keys[at].is_over = true;
                 self.ends += 1;
                 "revoke a key"
+            }
+            (12, _) => {
+                let body = json!({"user_external_id": format!("user-{}", dice.below(3))});
+                let opened = sdk::open(&self.test, &self.companies[company].key.1, body).await.expect(200);
+                let text = |name: &str| opened[name].as_str().unwrap().to_owned();
+                let it = (text("access_token"), text("refresh_token"));
+                self.opened.push(Given { company, it, is_over: false });
+                "open a session by a key"
+            }
+            (13, _) => {
+                self.replace_key(company).await;
+                "revoke the key that opens sessions"
             }
             (4, _) | (_, None) => {
                 let owner = self.owner(company).await;
@@ -207,6 +238,15 @@ impl World {
                     401,
                     "a refresh token after: {after}"
                 );
+            }
+        }
+        for Given { it: (access, refresh), is_over, .. } in &self.opened {
+            let status = self.test.whoami(access).await.status.as_u16();
+            assert_eq!(status, if *is_over { 401 } else { 200 }, "a token of a key's session after: {after}");
+            if *is_over {
+                let body = json!({ "refresh_token": refresh });
+                let status = self.test.post_open(sdk::REFRESH, body).await.status;
+                assert_eq!(status, 401, "a refresh token of a key's session after: {after}");
             }
         }
         for Given { company, it: (_, text), is_over } in &self.keys {
