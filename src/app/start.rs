@@ -11,26 +11,22 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    devices::{open_bus, open_database, open_kv},
-    services::{
-        api_key_service, authorize_service, client_service, entity_service, idempotency_service,
-        policy_service, profile_service, revocation_service, session_service, start_policies, start_tokens,
-        tenant_service,
-    },
+    devices::{open_bus, open_database},
+    services::{Ground, policy_service},
 };
 use crate::{
     api_keys::ApiKeyService,
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, IdentityCache, PolicyGate},
-    base::{Clock, Entropy, OsEntropy, PlainToken, SystemClock},
+    base::{Clock, Entropy, PlainToken},
     bus::{Bus, IdentityNews},
     clients::ClientService,
-    config::{Config, RootSecrets},
+    config::Config,
     entities::EntityService,
     events::EventService,
     idempotency::IdempotencyService,
     kv::Kv,
-    mail::{MailService, Pages, Smtp},
+    mail::{MailService, Pages},
     oauth::{OAuthParts, OAuthService},
     policy::{FolderWatch, PolicyService, StoreName},
     profiles::ProfileService,
@@ -147,36 +143,22 @@ impl App {
     ///
     /// Errors: whatever keeps the server from starting, as a chain for the operator.
     pub async fn start(config: Config, overrides: Overrides) -> Result<Self> {
-        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
-        let secrets = RootSecrets::open(&config, &*entropy)?;
-        let db = open_database(&config).await?;
-        let kv = open_kv(&config, &clock).await?;
-        let bus = open_bus(&config, &db, &clock, &entropy)?;
-        let metrics = Arc::new(Metrics::new());
-
-        let identity_news = Arc::new(IdentityNews::new(bus.clone()));
-        let news = || identity_news.clone();
-        let users = UserService::new(db.clone(), news(), clock.clone(), entropy.clone());
-        let roles = RoleService::new(db.clone(), news(), clock.clone(), entropy.clone());
-        let profiles = profile_service(&secrets.master, &db, &users, &metrics, &clock, &entropy);
-        let profiles = Arc::new(profiles);
-        let tokens = start_tokens(&config, &secrets.master, &db, &bus, &clock, &entropy).await?;
-        let sessions = Arc::new(session_service(&config, &secrets, &db, &kv, &bus, &clock, &entropy)?);
+        let ground = Ground::open(config, overrides).await?;
+        let (users, roles) = (ground.users(), ground.roles());
+        let (profiles, tenants) = (ground.profiles(&users), ground.tenants());
+        let (api_keys, clients) = (ground.api_keys(&roles), ground.clients(&roles));
+        let tokens = ground.tokens().await?;
+        let (sessions, revocations) = (ground.sessions()?, ground.revocations());
         sessions.pull().await.context("revocations cannot be read")?;
-        let revocations = Arc::new(revocation_service(&config, &db, &bus));
-        let tenants = Arc::new(tenant_service(&config, &db, news(), &clock, &entropy));
-        let api_keys = Arc::new(api_key_service(&config, &db, &roles, news(), &clock, &entropy));
-        let clients = Arc::new(client_service(&config, &db, &roles, &identity_news, &clock, &entropy));
-        let smtp = Smtp::new(&config.mail).context("the mail server cannot be used")?;
-        let mail = Arc::new(MailService::new(db.clone(), smtp, clock.clone(), entropy.clone()));
-        let policies = start_policies(&config, &db, &bus, &metrics, &clock, &entropy).await?;
-        let entities = Arc::new(entity_service(&config, &db, &bus, &policies, &clock, &entropy));
+        let mail = ground.mail()?;
+        let policies = ground.policies().await?;
+        let entities = ground.entities(&policies);
         entities.refresh().await.context("the pushed entities cannot be read")?;
         let from = (users.clone(), roles.clone(), api_keys.clone(), tenants.clone(), clients.clone());
-        let identity = IdentityCache::new(from, news(), clock.clone());
-        let authorize =
-            authorize_service(&config, &policies, &entities, identity, &metrics, &clock, &entropy)?;
+        let identity = IdentityCache::new(from, ground.news.clone(), ground.clock.clone());
+        let authorize = ground.authorize(&policies, &entities, identity)?;
+        let idempotency = ground.idempotency();
+        let Ground { config, secrets, db, kv, bus, news: identity_news, metrics, clock, entropy } = ground;
         let (asked, lists, time) = (authorize.clone(), tenants.clone(), clock.clone());
         let gate = Arc::new(PolicyGate { authorize: asked, tenants: lists, clock: time });
         let authn = AuthnParts {
@@ -211,7 +193,6 @@ impl App {
             authorize: authorize.clone(),
             clock: clock.clone(),
         });
-        let idempotency = Arc::new(idempotency_service(&config, &secrets, &db, &clock, &entropy));
         let events = Arc::new(EventService::new(db.clone(), clock.clone(), vec![profiles.clone()]));
         let setup_token = authn.ensure_setup_token().await.context("the set-up token cannot be made")?;
         let draining = AtomicBool::new(false);
@@ -250,8 +231,7 @@ impl App {
     ///
     /// Errors: as [`App::start`].
     pub async fn open_policies(config: &Config, overrides: Overrides) -> Result<Arc<PolicyService>> {
-        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let entropy = overrides.entropy.unwrap_or_else(|| Arc::new(OsEntropy));
+        let (clock, entropy) = overrides.or_real();
         let db = open_database(config).await?;
         let bus = open_bus(config, &db, &clock, &entropy)?;
         let metrics = Arc::new(Metrics::new()); // of a command, which nobody scrapes
