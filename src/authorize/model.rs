@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 use crate::{
     authn::Caller,
     base::DecisionId,
-    policy::{EntityTable, Explanation, ServerContext, Snapshot, StepUp, StoreName, Verdict, VersionNumber},
+    policy::{
+        EntityTable, Explanation, Revision, ServerContext, Snapshot, StepUp, StoreName, Verdict,
+        VersionNumber,
+    },
 };
 
 /// An entity by type and id, as our own code names it. Any id is legal.
@@ -45,6 +48,12 @@ impl Pinned {
     #[must_use]
     pub fn version(&self) -> VersionNumber {
         self.snapshot.version()
+    }
+
+    /// The last write to the pushed entities that an answer takes into account, if any were ever pushed.
+    #[must_use]
+    pub fn entity_revision(&self) -> Option<Revision> {
+        self.entities.as_ref().map(EntityTable::revision)
     }
 
     /// A caller as an entity of this store: a type and an id. The type is the one that identity maps to,

@@ -22,6 +22,8 @@ pub struct Answer {
     pub policy_store: String,
     /// The version that decided.
     pub policy_version: i64,
+    /// The revision of pushed entities that decided, where any were ever pushed.
+    pub entity_revision: Option<i64>,
     /// Policies that decided: permits of an allow, forbids of a deny; none when nothing applied.
     pub determining_policies: Vec<DeterminingPolicy>,
     /// Policies that erred.

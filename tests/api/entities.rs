@@ -279,30 +279,31 @@ both! {
         let root = test.administrator().await;
         let (user, second) = (test.user("ada").await, test.second_node().await);
         let view = json!({"action": "view", "resource": name("Document", "d")});
-        let here = async |decision: &str| {
+        let here = async |decision: &str, revision: Value| {
             let reply = test.ask(&user.token, view.clone()).await;
-            assert_eq!(reply.body["decision"], decision, "{}", reply.text);
+            assert_eq!((&reply.body["decision"], &reply.body["entity_revision"]), (&json!(decision), &revision), "{}", reply.text);
         };
-        here("deny").await;
+        here("deny", Value::Null).await;
         put(&test, &root, &at("Document", "d"), json!({"attrs": {"visibility": "public", "archived": false}})).await.expect(201);
-        here("allow").await;
+        here("allow", json!(1)).await;
         let internal = json!({"attrs": {"visibility": "internal"}});
         test.send(Method::PATCH, &at("Document", "d"), Some(&root.token), Some(internal)).await.expect(200);
-        here("deny").await;
+        here("deny", json!(2)).await;
         let owned = json!({"attrs": {"owner": name("User", &user.id)}});
-        test.send(Method::PATCH, &at("Document", "d"), Some(&root.token), Some(owned)).await.expect(200);
-        here("allow").await;
+        let revision = test.send(Method::PATCH, &at("Document", "d"), Some(&root.token), Some(owned)).await.expect(200)["revision"].clone();
+        here("allow", revision).await;
         // The other node decides by its own hot copy.
         let (app, routers) = second;
-        for (follow, decision) in [(false, "deny"), (true, "allow")] {
+        for (follow, decision, revision) in [(false, "deny", Value::Null), (true, "allow", json!(3))] {
             if follow {
                 app.entities.refresh().await.unwrap();
             }
             let there = send(&routers.public, Method::POST, "/v1/authorize", Some(&user.token), Some(view.clone())).await;
-            assert_eq!(there.expect(200)["decision"], decision);
+            let there = there.expect(200);
+            assert_eq!((&there["decision"], &there["entity_revision"]), (&json!(decision), &revision));
         }
         replace(&test, &root, "application/json", "[]").await.expect(200);
-        here("deny").await;
+        here("deny", json!(4)).await;
     }
 
     /// The other node answers from the database at once, and decides by its hot copy once it has followed.

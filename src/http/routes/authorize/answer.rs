@@ -49,6 +49,7 @@ impl<'a> AuthorizeResponse<'a> {
             decision_id: answer.decision_id,
             policy_store: pinned.store().as_str(),
             policy_version: pinned.version().0,
+            entity_revision: pinned.entity_revision().map(|revision| revision.0),
             determining_policies: Policies(&answer.verdict.determining),
             errors: Errors(&answer.verdict.errors),
             explanation: answer.explanation.as_ref(),

@@ -54,7 +54,7 @@ struct Batch<'a> {
     })),
     responses((status = OK, body = AuthorizeBatchResponse, example = json!({"answers": [
         {"decision": "allow", "decision_id": "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "policy_store": "app",
-         "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": []},
+         "policy_version": 7, "entity_revision": 42, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": []},
         {"decision": "deny", "determining_policies": [],
          "errors": [{"code": "unknown_action", "pointer": "/requests/1/action", "message": "there is no action `fly`"}]},
     ]}))),

@@ -109,6 +109,9 @@ pub(super) struct AuthorizeBatchAnswer {
     /// The version that decided: one for all items of a store.
     #[schema(example = 7)]
     policy_version: Option<i64>,
+    /// The revision of the store's pushed entities that decided: one for all items of a store.
+    #[schema(example = 42)]
+    entity_revision: Option<i64>,
     /// Permits of an allow, forbids of a deny; none when nothing applied.
     #[schema(value_type = Vec<DeterminingPolicy>)]
     determining_policies: Vec<String>,

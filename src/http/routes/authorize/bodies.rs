@@ -84,6 +84,11 @@ pub(in crate::http::routes) struct AuthorizeResponse<'a> {
     /// The version that decided.
     #[schema(example = 7)]
     pub policy_version: i64,
+    /// The revision of the store's pushed entities that decided; absent where none were ever pushed. Not lower than
+    /// the one that a write answered on this node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 42)]
+    pub entity_revision: Option<i64>,
     /// Permits of an allow, forbids of a deny; none when nothing applied.
     #[schema(value_type = Vec<DeterminingPolicy>)]
     pub determining_policies: super::answer::Policies<'a>,

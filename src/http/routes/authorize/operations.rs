@@ -34,7 +34,7 @@ pub(in crate::http::routes) fn router() -> OpenApiRouter<AppState> {
     })),
     responses((status = OK, body = AuthorizeResponse, example = json!({
         "decision": "allow", "decision_id": "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "policy_store": "app",
-        "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": [],
+        "policy_version": 7, "entity_revision": 42, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}], "errors": [],
     }))),
     security(("bearer" = []), ("api_key" = [])),
     extensions(

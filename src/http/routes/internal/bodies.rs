@@ -171,7 +171,8 @@ pub(super) fn validate_sample() -> Value {
         },
         "decisions": [{
             "decision": "allow", "decision_id": "dec_019aa2c5b8f07d3c9f0b6f2f3c1d9e47", "policy_store": "app",
-            "policy_version": 7, "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}],
+            "policy_version": 7, "entity_revision": 42,
+            "determining_policies": [{"policy_id": "public-documents", "effect": "permit"}],
             "errors": [],
         }],
         "context_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImN0eCtqd3QifQ…", "context_expires_in": 60,
