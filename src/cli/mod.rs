@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod runtime;
 mod serve;
+mod table;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -26,3 +27,4 @@ mod user;
 mod user_lines;
 
 pub use run::run;
+pub use table::markdown_table;

@@ -37,6 +37,7 @@ mod follow;
 mod hot;
 mod model;
 mod refresh;
+mod retention;
 mod revoke;
 mod rotate;
 mod service;

@@ -25,6 +25,10 @@ pub struct SessionSettings {
     pub poll: Duration,
     /// Sessions that a user has at most.
     pub max_per_user: u32,
+    /// How long a session is kept after its idle end.
+    pub keep_ended: Duration,
+    /// How long a device is kept on which nobody is seen.
+    pub keep_devices: Duration,
     /// What another browser or program leads to.
     pub on_other_agent: FingerprintPolicy,
     /// What another platform leads to.
@@ -43,6 +47,8 @@ impl SessionSettings {
             refresh_grace: Duration::from_secs(sessions.refresh_grace_secs),
             poll: Duration::from_secs(sessions.revocation_poll_secs),
             max_per_user: sessions.max_per_user,
+            keep_ended: Duration::from_secs(sessions.keep_ended_secs),
+            keep_devices: Duration::from_secs(sessions.keep_devices_secs),
             on_other_agent: sessions.on_other_agent,
             on_other_platform: sessions.on_other_platform,
             news_ttl: Duration::from_secs(tokens.access_ttl_secs.saturating_add(tokens.leeway_secs)),

@@ -3,7 +3,7 @@
 use super::{LiveSession, PastSession, usage::Use};
 use crate::{
     base::{Millis, SessionId, TenantId, UserId},
-    storage::{Result, Run},
+    storage::{Db, Result, Run},
 };
 
 /// Says when a session was used, unless it ended before that. Its idle end moves if it is live at `now`.
@@ -93,5 +93,18 @@ pub(super) async fn all_of(run: &mut dyn Run, tenant: TenantId, user: UserId) ->
     .bind(tenant)
     .bind(user)
     .all()
+    .await
+}
+
+/// Forgets sessions whose idle end was before a moment; answers how many. Of nodes that do at once each takes others.
+pub(super) async fn forget_ended(db: &Db, before: Millis, most: i64) -> Result<u64> {
+    db.lone_write(
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE idle_expires_at_ms < $1 LIMIT $2 ",
+    )
+    .push(db.skip_locked())
+    .push(")")
+    .bind(before)
+    .bind(most)
+    .run()
     .await
 }

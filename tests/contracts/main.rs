@@ -32,6 +32,7 @@ mod roles;
 mod schema;
 mod serve;
 mod session_news;
+mod session_retention;
 mod session_usage;
 mod sessions;
 mod storage;

@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 use bailiwick::{
+    cli,
     config::markdown_table,
     http::{actions, codes::Code, openapi},
     telemetry::metrics,
@@ -46,7 +47,8 @@ fn the_openapi_document_is_committed() {
 
 /// One test for all tables: two that write one file at once would undo each other.
 #[test]
-fn readme_lists_every_setting_error_code_and_metric() {
+fn readme_lists_every_command_setting_error_code_and_metric() {
+    compare_table("command", &cli::markdown_table(), "UPDATE_README");
     compare_table("configuration", &markdown_table(), "UPDATE_README");
     let mut table = String::from("| Code | Status | Meaning |\n|---|---|---|\n");
     for code in Code::ALL {

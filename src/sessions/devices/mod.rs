@@ -12,4 +12,4 @@ mod service;
 mod store;
 
 pub use model::{Device, DeviceChange, DeviceName, PublicKey, PublicKeyError};
-pub(super) use store::{add, see, used};
+pub(super) use store::{add, forget_unused, see, used};

@@ -4,7 +4,7 @@ use super::{Device, DeviceChange, PublicKey};
 use crate::{
     base::{DeviceId, Limit, Millis, TenantId, UserId},
     sessions::ClientInfo,
-    storage::{Result, Run},
+    storage::{Db, Result, Run},
 };
 
 /// Adds a device of a user, seen now.
@@ -153,4 +153,17 @@ pub(super) async fn remove(run: &mut dyn Run, tenant: TenantId, user: UserId, id
         .run()
         .await?;
     Ok(removed == 1)
+}
+
+/// Forgets devices on which nobody was seen since a moment; answers how many. Of nodes that do at once each takes others.
+pub(in crate::sessions) async fn forget_unused(db: &Db, since: Millis, most: i64) -> Result<u64> {
+    db.lone_write(
+        "DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE last_seen_at_ms < $1 LIMIT $2 ",
+    )
+    .push(db.skip_locked())
+    .push(")")
+    .bind(since)
+    .bind(most)
+    .run()
+    .await
 }
