@@ -45,7 +45,7 @@ section! {
         request_timeout_secs: u64 = 15,
         /// Open connections a listener accepts at once.
         max_connections: usize = 10_000,
-        /// Streams of revocations that services may have open at once.
+        /// Streams of revocations that services may have open at once; those of one tenant a tenth of them.
         max_streams: usize = 100,
         /// Time that requests under way are given at shutdown, seconds.
         drain_timeout_secs: u64 = 20,

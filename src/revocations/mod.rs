@@ -21,6 +21,7 @@
 //! Source: events-and-ha.md §7.2, R105.
 
 mod model;
+mod places;
 mod service;
 mod store;
 

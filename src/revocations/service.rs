@@ -3,12 +3,16 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Revocation, store};
+use super::{
+    Batch, Revocation,
+    places::{Place, Places},
+    store,
+};
 use crate::{
     base::{Limit, Millis, TenantId},
     bus::{Bus, Event, Topic},
@@ -46,7 +50,7 @@ pub struct RevocationParts {
 #[derive(Debug)]
 pub struct RevocationService {
     parts: RevocationParts,
-    places: Arc<Semaphore>,
+    places: Places,
     bell: watch::Sender<Bell>,
 }
 
@@ -62,14 +66,14 @@ struct Bell {
 #[derive(Debug)]
 pub struct Follower {
     bell: watch::Receiver<Bell>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl RevocationService {
     /// The service. Nobody listens yet.
     #[must_use]
     pub fn new(parts: RevocationParts) -> Self {
-        let places = Arc::new(Semaphore::new(parts.max_followers));
+        let places = Places::new(parts.max_followers);
         Self { parts, places, bell: watch::Sender::default() }
     }
 
@@ -106,17 +110,18 @@ impl RevocationService {
         revocation.at.plus(self.parts.matters_for)
     }
 
-    /// A place among those who listen, unless all are taken.
+    /// A place among those who listen for a program of `tenant`, unless all are taken, or as many as one tenant gets: a
+    /// tenth, where it is not the installation's own.
     #[must_use]
-    pub fn follow(&self) -> Option<Follower> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+    pub fn follow(&self, tenant: TenantId) -> Option<Follower> {
+        let place = self.places.take(tenant)?;
         Some(Follower { bell: self.bell.subscribe(), _place: place })
     }
 
     /// How many listen.
     #[must_use]
     pub fn followers(&self) -> usize {
-        self.parts.max_followers.saturating_sub(self.places.available_permits())
+        self.places.count()
     }
 
     /// Tells what ended and wakes followers until `shutdown`, which sends them away.

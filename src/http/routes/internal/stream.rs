@@ -49,7 +49,7 @@ const COME_BACK: Duration = Duration::from_secs(5);
 /// seconds that the connection lives; they move the `id` on too.
 ///
 /// The stream ends when the caller's token does, when anything ends the token, and when the server stops: come back with
-/// a token that counts. `server.max_streams` are open at once.
+/// a token that counts. `server.max_streams` are open at once, of one tenant's programs a tenth of them.
 #[utoipa::path(
     get, path = "/v1/internal/revocations/stream", tag = "internal",
     params(
@@ -74,7 +74,7 @@ pub(super) async fn follow_revocations(
     headers: HeaderMap,
 ) -> Result<Response> {
     let after = query.after(&headers)?;
-    let follower = app.revocations.follow();
+    let follower = app.revocations.follow(by.by.service.tenant_id);
     let follower = follower.ok_or_else(|| Problem::new(Code::TooManyStreams).retry_after(COME_BACK))?;
     let first = app.revocations.list(by.by.within(), after, page()).await?;
     let telling = Telling {
