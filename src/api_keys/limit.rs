@@ -4,6 +4,7 @@
 //! steady rate. What may be taken at once is how far that moment may lie ahead.
 
 use std::{
+    convert::Infallible,
     fmt,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
@@ -15,6 +16,7 @@ use std::{
 };
 
 use quick_cache::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::base::Millis;
 
@@ -104,6 +106,32 @@ impl<K: Hash + Eq + Clone> Limits<K> {
         if let Some(full) = self.0.get(key) {
             full.fetch_sub(nanos(pace.every), Ordering::SeqCst);
         }
+    }
+}
+
+/// Turns of each of many: so many at once, and who comes after them waits.
+pub(super) struct Turns<K> {
+    of: Cache<K, Arc<Semaphore>>,
+    at_once: usize,
+}
+
+impl<K> fmt::Debug for Turns<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turns")
+    }
+}
+
+impl<K: Hash + Eq + Clone> Turns<K> {
+    /// Nobody waits yet; `capacity` are remembered.
+    pub(super) fn new(capacity: usize, at_once: usize) -> Self {
+        Self { of: Cache::new(capacity), at_once: at_once.max(1) }
+    }
+
+    /// Waits for a turn, which lasts until it is dropped.
+    pub(super) async fn wait(&self, key: &K) -> Option<OwnedSemaphorePermit> {
+        let new = || Ok::<_, Infallible>(Arc::new(Semaphore::new(self.at_once)));
+        let Ok(turns) = self.of.get_or_insert_with(key, new);
+        turns.acquire_owned().await.ok() // nobody closes it
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     ApiKey, ApiKeyError, Change, CreatedKey, KeyChange, NewApiKey, Slot, key,
-    limit::{Limits, Pace},
+    limit::{Limits, Pace, Turns},
     store,
     usage::Usage,
     verify::Known,
@@ -24,6 +24,9 @@ use crate::{
 
 /// Keys that are held in memory, and addresses and keys that are counted.
 const MAX_HELD: usize = 50_000;
+/// Keys that are looked up at once for one address, if it may fail so often: others wait, and are not refused for what
+/// is not known yet.
+const LOOK_UPS: u32 = 8;
 
 /// What the service is made of.
 #[derive(Debug)]
@@ -48,6 +51,7 @@ pub struct ApiKeyService {
     pub(super) parts: ApiKeyParts,
     pub(super) known: Known,
     pub(super) failures: Limits<Option<IpAddr>>,
+    pub(super) look_ups: Turns<Option<IpAddr>>,
     pub(super) rates: Limits<ApiKeyId>,
     pub(super) usage: Usage,
 }
@@ -56,10 +60,12 @@ impl ApiKeyService {
     /// The service; nothing is known yet.
     #[must_use]
     pub fn new(parts: ApiKeyParts) -> Self {
+        let at_once = LOOK_UPS.min(parts.config.failures_per_minute);
         Self {
             parts,
             known: Known::new(MAX_HELD),
             failures: Limits::new(MAX_HELD),
+            look_ups: Turns::new(MAX_HELD, usize::try_from(at_once).unwrap_or(1)),
             rates: Limits::new(MAX_HELD),
             usage: Usage::default(),
         }

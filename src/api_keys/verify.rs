@@ -182,6 +182,15 @@ impl ApiKeyService {
         now: Millis,
     ) -> Result<Arc<KnownKey>, ApiKeyError> {
         let (client, pace) = (client_of(ip), self.failure_pace());
+        let _turn = self.look_ups.wait(&client).await;
+        // Whoever waited may find what those before them looked up: on a node that holds nothing yet, and whenever what
+        // it holds has become old, all connections of a service come at once.
+        let now = now.max(self.parts.clock.now());
+        match self.known.get(presented.id, now, &self.parts.news) {
+            Some(Held::Key(known)) => return Ok(known),
+            Some(Held::Absent { .. }) => return Err(ApiKeyError::Invalid),
+            None => {}
+        }
         // Taken before the look-up and given back after a right one: many at once cannot slip past.
         self.failures.take(&client, pace, now).map_err(ApiKeyError::TooManyFailures)?;
         let found = self.read(presented.id, now).await;

@@ -36,6 +36,24 @@ both! {
         );
     }
 
+    /// All connections of a service come at once where nothing is known yet of its keys: none of them has failed.
+    async fn t20_right_keys_at_once_are_no_failures(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let root = test.administrator().await;
+        let mut keys = Vec::new();
+        for n in 0..40 {
+            keys.push(make(&test, &root, json!({"name": format!("k{n}")})).await.1);
+        }
+        let one_hundred_times = vec![keys[0].clone(); 100];
+        for keys in [keys, one_hundred_times] {
+            let (node, _) = test.second_node().await;
+            let uses = keys.iter().map(|key| node.api_keys.verify(key, Some("192.0.2.1".parse().unwrap())));
+            for used in futures_util::future::join_all(uses).await {
+                assert!(used.is_ok(), "{used:?}");
+            }
+        }
+    }
+
     async fn t20_of_many_bad_keys_few_reach_sql(backend: Backend) {
         let Some(test) = TestApp::spawn(backend).await else { return };
         let root = test.administrator().await;
