@@ -1,4 +1,6 @@
 //! T5: a credential of one kind passed off as one of another. Only the diagonal passes.
+//!
+//! Seen to fail: without the comparison of `typ`, and without that of `aud`.
 
 use axum::http::Method;
 use serde_json::{Value, json};

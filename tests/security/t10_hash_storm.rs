@@ -1,4 +1,6 @@
 //! T10: a storm of sign-ins takes no more memory than the pool has, and who does not fit in is told so.
+//!
+//! Seen to fail: with a queue without end.
 
 use futures_util::future::join_all;
 

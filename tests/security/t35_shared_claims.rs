@@ -1,4 +1,6 @@
 //! T35: what nodes share in Redis about tokens that they verified grants nothing by itself.
+//!
+//! Seen to fail: without the tag, without the question to the news, and without the one to the keys.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! T48: profiles in a stolen database, and in one that somebody writes to who has no key.
+//!
+//! Seen to fail: with places without the user or the column, and with metadata that is not sealed.
 
 use axum::http::Method;
 use bailiwick::storage::Run;

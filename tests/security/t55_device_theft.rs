@@ -1,4 +1,6 @@
 //! T55: a refresh token that is used from another kind of machine.
+//!
+//! Seen to fail: without the comparison of platforms or agents, at the rotation or in the retry window.
 
 use axum::{
     body::Body,

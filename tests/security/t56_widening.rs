@@ -1,4 +1,7 @@
 //! T56: scope and audience never grow, along a chain of exchanges or at a refresh, and roles are those of now.
+//!
+//! Seen to fail: without the bound of the exchanged token, without that of the client, with the roles of the old token, and with an
+//! exchange for us.
 
 use std::collections::BTreeSet;
 
@@ -73,6 +76,17 @@ both! {
                 issued["access_token"].as_str().unwrap().clone_into(&mut token);
             }
         }
+    }
+
+    /// A token for us is got by signing in and never in exchange, whatever a client may be configured for.
+    async fn t56_no_exchange_is_for_us(backend: Backend) {
+        let Some(test) = TestApp::spawn(backend).await else { return };
+        let (root, ann) = (test.administrator().await, test.user("ann").await);
+        let ours = test.app.tokens.settings().audience.clone();
+        let about = json!({"name": "gateway", "grants": [EXCHANGE], "audiences": [ours]});
+        let client = test.service(&root, about).await;
+        let fields = crate::oauth::exchange(&ann.token, &ours);
+        test.token(&client, &fields).await.expect_oauth(400, "invalid_target");
     }
 
     async fn t56_a_role_that_was_taken_is_gone_from_the_next_token(backend: Backend) {

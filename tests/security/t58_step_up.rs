@@ -1,4 +1,6 @@
 //! T58: what changes an account needs a proof of the last five minutes, and refreshing is none.
+//!
+//! Seen to fail: without the window, with one of a second more, and for sessions and devices each without its question.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! T60: who is erased leaves no word behind, only their id.
+//!
+//! Seen to fail: without the removal of mail that waits, and without that of counted failures.
 
 use bailiwick::{authn::AuthnError, storage::Db};
 use serde_json::json;
