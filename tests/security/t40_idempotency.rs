@@ -1,8 +1,8 @@
 //! T40: a request that is sent again under its `Idempotency-Key`: with another body, by another caller, at once, after
 //! a crash; and what is kept of its answer.
 //!
-//! Seen to fail: carried out on the connection, without the comparison of bodies, without the caller in the key, and without the look into
-//! the audit log.
+//! Seen to fail: carried out on the connection, without the comparison of bodies, without the caller in the key, and
+//! without the look into the audit log.
 
 use std::{
     sync::{

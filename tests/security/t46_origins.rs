@@ -1,8 +1,8 @@
 //! T46: an origin is on a list when it is equal to an entry, and by no resemblance.
 //!
-//! Seen to fail: with `starts_with` or `ends_with` in the place of equality, look-alikes sign in.
-//! With `starts_with` in what CORS asks, they are answered; with cookies for listed origins, both tests of CORS; with what
-//! was read kept over a change, the second.
+//! Seen to fail: with `starts_with` or `ends_with` in the place of equality, look-alikes sign in. With `starts_with`
+//! in what CORS asks, they are answered; with cookies for listed origins, both tests of CORS; with what was read kept
+//! over a change, the second.
 
 use axum::{
     Router,

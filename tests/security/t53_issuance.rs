@@ -1,7 +1,7 @@
 //! T53: the policies at issuance. What they do not permit is not issued, and what cannot decide denies.
 //!
-//! Seen to fail: with an erring forbid passed over, with a default that allows, without the question about scopes or their other names,
-//! and with a denial that is not told to a client. (What keeps people out at the sign-in: `gate`.)
+//! Seen to fail: with an erring forbid passed over, with a default that allows, without the question about scopes or
+//! their other names, and with a denial that is not told to a client. (What keeps people out at the sign-in: `gate`.)
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! T56: scope and audience never grow, along a chain of exchanges or at a refresh, and roles are those of now.
 //!
-//! Seen to fail: without the bound of the exchanged token, without that of the client, with the roles of the old token, and with an
-//! exchange for us.
+//! Seen to fail: without the bound of the exchanged token, without that of the client, with the roles of the old
+//! token, and with an exchange for us.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! T57: guessing client secrets, and finding out which clients there are.
 //!
-//! Seen to fail: with clients that are kept out let in, with an answer of its own to what is no id, and with any secret taken.
+//! Seen to fail: with clients that are kept out let in, with an answer of its own to what is no id, and with any
+//! secret taken.
 
 use serde_json::json;
 
