@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api_keys::{ApiKeyParts, ApiKeyService},
     authorize::{AuthorizeService, GuardMemo, IdentityCache, Sampling},
-    base::{Clock, Entropy, NodeId, OsEntropy, SystemClock},
+    base::{Clock, Entropy, NodeId},
     bus::{Bus, IdentityNews},
     clients::{ClientParts, ClientService},
     config::{Config, RootSecrets},
@@ -209,14 +209,6 @@ impl Ground {
             aside: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
             default_store: store.context("`policy.default_store` is wrong")?,
         }))
-    }
-}
-
-impl Overrides {
-    /// The clock and the randomness that count.
-    pub(super) fn or_real(self) -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        (clock, self.entropy.unwrap_or_else(|| Arc::new(OsEntropy)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     api_keys::ApiKeyService,
     authn::{AuthnParts, AuthnService, PasswordRules, Passwords},
     authorize::{AuthorizeService, IdentityCache, PolicyGate},
-    base::{Clock, Entropy, PlainToken},
+    base::{Clock, Entropy, OsEntropy, PlainToken, SystemClock},
     bus::{Bus, IdentityNews},
     clients::ClientService,
     config::Config,
@@ -51,6 +51,14 @@ pub struct Overrides {
     pub clock: Option<Arc<dyn Clock>>,
     /// Instead of the operating system's randomness.
     pub entropy: Option<Arc<dyn Entropy>>,
+}
+
+impl Overrides {
+    /// The clock and the randomness that count.
+    pub(super) fn or_real(self) -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        (clock, self.entropy.unwrap_or_else(|| Arc::new(OsEntropy)))
+    }
 }
 
 /// Every service and device of one server process.
@@ -250,6 +258,7 @@ impl App {
         worker.spawn("api keys", self.api_keys.clone().run(worker.shutdown_token()));
         worker.spawn("sessions", self.sessions.clone().run(worker.shutdown_token()));
         worker.spawn("session uses", self.sessions.clone().run_usage(worker.shutdown_token()));
+        worker.spawn("session retention", self.sessions.clone().run_retention(worker.shutdown_token()));
         worker.spawn("revocations", self.revocations.clone().run(worker.shutdown_token()));
         if self.mail.is_on() {
             worker.spawn("mail", self.authn.clone().run_mail(worker.shutdown_token()));

@@ -47,9 +47,9 @@ section! {
         revocation_poll_secs: u64 = 5,
         /// Sessions that a user may have at once (1 to 10 000); with one more, the oldest ends.
         max_per_user: u32 = 50,
-        /// How long a session that can end no more is kept after its idle end, seconds.
+        /// How long a session that can end no more is kept after its idle end, seconds (at least 3600).
         keep_ended_secs: u64 = 2_592_000,
-        /// How long a device is known on which nobody is seen, seconds; at least the idle life of a session.
+        /// How long a device is known on which nobody is seen, seconds; at least the absolute life of a session.
         keep_devices_secs: u64 = 31_536_000,
         /// How long ago a caller may have proved who they are, for changes of the address, the second factor, API keys and
         /// other sessions, seconds (30 to 86 400).
@@ -169,8 +169,12 @@ impl SessionsConfig {
                 format!("is over `sessions.absolute_ttl_secs`, which is {limit}"),
             );
         }
-        found.within("sessions.keep_ended_secs", self.keep_ended_secs, 0..=LONGEST_SECS);
-        found.within("sessions.keep_devices_secs", self.keep_devices_secs, self.idle_ttl_secs..=LONGEST_SECS);
+        found.within("sessions.keep_ended_secs", self.keep_ended_secs, 3600..=LONGEST_SECS);
+        found.within(
+            "sessions.keep_devices_secs",
+            self.keep_devices_secs,
+            self.absolute_ttl_secs..=LONGEST_SECS,
+        );
         found.within("sessions.refresh_grace_secs", self.refresh_grace_secs, 0..=600);
         found.within("sessions.sudo_secs", self.sudo_secs, 30..=86_400);
         found.within("sessions.max_per_user", u64::from(self.max_per_user), 1..=10_000);

@@ -101,9 +101,6 @@ impl SessionService {
         let mut done = self.pull().await;
         if done.is_ok() && pulls % PRUNE_EVERY == PRUNE_EVERY - 1 {
             done = self.prune().await.map(drop);
-            if let Err(error) = self.forget_old().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "old sessions were not forgotten");
-            }
         }
         if let Err(error) = done {
             tracing::warn!(error = &error as &dyn std::error::Error, "revocations could not be pulled");
