@@ -46,15 +46,12 @@ impl Steady {
         check: fn(&[u8]) -> Option<String>,
     ) -> Self {
         // Whole requests, made beforehand: the machine is the server's as far as can be.
-        let requests = bodies.iter().map(|body| {
-            let length = body.len();
-            format!("POST /v1/authorize HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-        });
+        let requests = bodies.iter().map(|body| whole("/v1/authorize", token, body));
         let requests: Arc<Vec<String>> = Arc::new(requests.collect());
         let (began, stop) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let gap = Duration::from_secs_f64(f64::from(CONNECTIONS) / rate);
         let threads = (0..CONNECTIONS).map(|number| {
-            let mut sender = Sender { stream: connect(address), buffer: Vec::new(), address };
+            let mut sender = Sender::new(address);
             let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
             thread::spawn(move || {
                 let mut samples = Vec::new();
@@ -106,16 +103,31 @@ pub(crate) fn percentile(samples: &[Sample], share: f64) -> Duration {
     latencies.get(place.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// A connection that asks one question after another.
-struct Sender {
+/// A request with everything that goes over the wire.
+pub(crate) fn whole(path: &str, token: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// A connection that sends one request after another, and reads no more of an answer than it must.
+pub(crate) struct Sender {
     stream: TcpStream,
     buffer: Vec<u8>,
     address: SocketAddr,
 }
 
 impl Sender {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { stream: connect(address), buffer: Vec::new(), address }
+    }
+
+    /// The body of the answer.
+    ///
     /// Errors: what went wrong, for people; the connection is a new one then.
-    fn ask(&mut self, request: &str) -> Result<&[u8], String> {
+    pub(crate) fn ask(&mut self, request: &str) -> Result<&[u8], String> {
         match self.exchange(request) {
             Ok(body) => Ok(&self.buffer[body..]),
             Err(fault) => {
@@ -141,7 +153,7 @@ impl Sender {
             let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
             let length: usize = length.ok_or("no length")?.trim().parse().map_err(|_| "no length")?;
             let Some(body) = self.buffer.get(head + 4..head + 4 + length) else { continue };
-            if !text.starts_with("HTTP/1.1 200 ") {
+            if !text.starts_with("HTTP/1.1 20") {
                 let first = text.lines().next().unwrap_or("");
                 return Err(format!("{first} {}", String::from_utf8_lossy(body)));
             }

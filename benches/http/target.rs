@@ -11,11 +11,20 @@ use serde_json::{Value, json};
 use crate::{
     client::{Actor, Reply},
     server::{Installation, Server},
+    steady::whole,
     world::{Question, World},
 };
 
 /// The store that is asked.
 pub(crate) const STORE: &str = "bench";
+
+fn versions() -> String {
+    format!("/v1/policy-stores/{STORE}/versions")
+}
+
+fn activate() -> String {
+    format!("/v1/policy-stores/{STORE}/activate")
+}
 
 /// A running server with a signed-in administrator.
 #[derive(Debug)]
@@ -40,6 +49,16 @@ impl Target {
         Self { server, root }
     }
 
+    /// The whole request that publishes these files, for who sends it later.
+    pub(crate) fn publishing(&self, files: &BTreeMap<String, String>) -> String {
+        whole(&versions(), &self.root.token, &json!({"files": files}).to_string())
+    }
+
+    /// The whole request that makes a version the active one.
+    pub(crate) fn activating(&self, version: i64) -> String {
+        whole(&activate(), &self.root.token, &json!({"version": version}).to_string())
+    }
+
     /// Publishes and activates the world's policies, then stores its entities.
     pub(crate) fn fill(&self, world: World) {
         let version = self.publish(&world.files(""));
@@ -51,15 +70,13 @@ impl Target {
 
     /// Publishes a version; answers its number.
     pub(crate) fn publish(&self, files: &BTreeMap<String, String>) -> i64 {
-        let path = format!("/v1/policy-stores/{STORE}/versions");
-        let reply = self.server.public.post_as(&self.root.token, &path, &json!({"files": files}));
+        let reply = self.server.public.post_as(&self.root.token, &versions(), &json!({"files": files}));
         reply.expect(201)["version"].as_i64().unwrap()
     }
 
     /// Makes a version the active one.
     pub(crate) fn activate(&self, version: i64) {
-        let path = format!("/v1/policy-stores/{STORE}/activate");
-        self.server.public.post_as(&self.root.token, &path, &json!({"version": version})).expect(200);
+        self.server.public.post_as(&self.root.token, &activate(), &json!({"version": version})).expect(200);
     }
 
     /// Asks one question.
