@@ -5,13 +5,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 use tokio::sync::Semaphore;
 
-use super::{Bundle, Compiled, Finding, Findings, Severity, Snapshot, StoreName, compile};
+use super::{
+    Bundle, Compiled, Finding, Findings, Severity, Snapshot, StoreName, compile::compile_at, pace::Pace, rest,
+};
 use crate::{base::Digest32, telemetry::metrics::Metrics};
 
 /// Snapshots that are kept, so that a roll-back to one of them needs no compile.
@@ -23,11 +28,23 @@ pub(super) struct Compiler {
     metrics: Arc<Metrics>,
     turn: Arc<Semaphore>,
     recent: Mutex<VecDeque<Arc<Snapshot>>>,
+    /// Whether requests are answered, so that a compile must leave them the cores.
+    beside_requests: AtomicBool,
 }
 
 impl Compiler {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, turn: Arc::new(Semaphore::new(1)), recent: Mutex::default() }
+        Self {
+            metrics,
+            turn: Arc::new(Semaphore::new(1)),
+            recent: Mutex::default(),
+            beside_requests: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on requests are answered beside the compiles.
+    pub(super) fn serve(&self) {
+        self.beside_requests.store(true, Ordering::Relaxed);
     }
 
     /// Compiles on the blocking pool, after those who came before.
@@ -36,11 +53,13 @@ impl Compiler {
     pub(super) async fn compile(&self, store: &StoreName, bundle: &Bundle) -> Result<Compiled, Findings> {
         let (name, files) = (store.clone(), bundle.clone());
         let (turn, metrics) = (Arc::clone(&self.turn).acquire_owned().await, Arc::clone(&self.metrics));
+        let beside_requests = self.beside_requests.load(Ordering::Relaxed);
         // The turn moves along: a caller who goes away must not let two compiles run.
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let started = Instant::now();
-            let done = compile(&files, &name);
+            let pace = if beside_requests { rest::beside_requests() } else { Pace::full() };
+            let done = compile_at(pace, &files, &name);
             metrics.compiled(started.elapsed());
             done
         })

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Snapshot;
+use super::{Snapshot, rest};
 
 /// A reference to every snapshot of this node.
 ///
@@ -26,7 +26,11 @@ impl Keeper {
         let unused = self.take_unused();
         if !unused.is_empty() {
             // An error would mean that freeing panicked, or that the runtime is about to end.
-            let _ = tokio::task::spawn_blocking(move || drop(unused)).await;
+            let _ = tokio::task::spawn_blocking(move || {
+                let pace = rest::beside_requests();
+                unused.into_iter().filter_map(Arc::into_inner).for_each(|snapshot| snapshot.free(&pace));
+            })
+            .await;
         }
     }
 

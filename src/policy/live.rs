@@ -193,6 +193,7 @@ impl LivePolicies {
 
     /// Follows activations until `shutdown`: on a message, on a gap, and at least every `poll`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        self.compiler.serve();
         let mut events = self.bus.subscribe();
         let mut failing = false;
         let mut next = Instant::now();

@@ -1,13 +1,14 @@
 //! Publish, list, show, activate, roll back.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use tokio::sync::Mutex;
 
 use super::{
-    ActivatedBy, Activation, Bundle, LivePolicies, PolicyServiceError, Provenance, Published, StoreName,
-    VersionDetail, VersionNumber, VersionSummary, folder, shipped, store, store::NewVersion,
+    ActivatedBy, Activation, Bundle, Compiled, LivePolicies, PolicyServiceError, Provenance, Published,
+    StoreName, VersionDetail, VersionNumber, VersionSummary, compiler, folder, rest, shipped, store,
+    store::NewVersion,
 };
 use crate::{
     audit::{self, Actor},
@@ -32,6 +33,24 @@ pub struct PolicyService {
     publishing: Mutex<()>,
     /// Writers of this node queue here, so that a conflict in the database is only ever with another node.
     writing: Mutex<()>,
+}
+
+/// What is stored of a version: megabytes of text, written on no thread that answers requests.
+#[derive(Debug)]
+struct Texts {
+    bundle: Vec<u8>,
+    findings: String,
+    tests: Box<RawValue>,
+}
+
+impl Texts {
+    fn of(bundle: &Bundle, compiled: &Compiled) -> io::Result<Self> {
+        Ok(Self {
+            bundle: bundle.encode_at(&rest::beside_requests())?,
+            findings: serde_json::to_string(&compiled.findings)?,
+            tests: serde_json::value::to_raw_value(&compiled.tests)?,
+        })
+    }
 }
 
 impl PolicyService {
@@ -71,20 +90,25 @@ impl PolicyService {
             return self.published(store, number, bundle).await;
         }
         let compiled = self.live.check(store, bundle).await.map_err(PolicyServiceError::Refused)?;
-        let test_report = json!(compiled.tests);
+        let files = bundle.clone();
+        let writing = tokio::task::spawn_blocking(move || (Texts::of(&files, &compiled), compiled));
+        let Ok((Ok(texts), compiled)) = writing.await else {
+            let message = "the version could not be written down";
+            return Err(PolicyServiceError::Refused(compiler::whole("internal", message)));
+        };
         let version = NewVersion {
             store,
             digest,
             semver: &compiled.manifest.semver,
             provenance: &provenance,
-            bundle: &bundle.encode(),
-            check_report: &json!(compiled.findings).to_string(),
-            test_report: &test_report.to_string(),
+            bundle: &texts.bundle,
+            check_report: &texts.findings,
+            test_report: texts.tests.get(),
             created_at: self.clock.now(),
         };
         let (number, created) = self.add(&version).await?;
         self.live.remember(number, compiled.snapshot);
-        Ok(Published { number, created, digest, findings: compiled.findings, test_report })
+        Ok(Published { number, created, digest, findings: compiled.findings, test_report: texts.tests })
     }
 
     async fn add(&self, version: &NewVersion<'_>) -> Result<(VersionNumber, bool)> {

@@ -11,6 +11,7 @@ use super::{
     Effect, IdentityTypes, PolicyId, StoreName, VersionNumber,
     engine::{AttributeShape, Program, context_shape},
     names::Names,
+    pace::Pace,
 };
 use crate::base::Digest32;
 
@@ -91,9 +92,11 @@ struct Body {
 
 impl Snapshot {
     /// Puts the parts together. The version is 0 until [`Snapshot::with_version`].
-    pub(super) fn new(mut parts: Parts) -> Self {
-        parts.policies.sort_by(|a, b| a.record.id.cmp(&b.record.id));
+    pub(super) fn new(mut parts: Parts, pace: &Pace) -> Self {
+        parts.policies.sort_by_cached_key(|prepared| prepared.record.id.clone());
+        pace.step();
         let ids = parts.policies.iter().map(|prepared| prepared.record.id.clone());
+        let ids = ids.inspect(|_| pace.step());
         let by_id = ids.zip(0_u32..).collect();
         let mut actions_by_name: HashMap<String, Vec<EntityUid>> = HashMap::new();
         let mut contexts = HashMap::new();
@@ -106,10 +109,20 @@ impl Snapshot {
             contexts.insert(action.clone(), context_shape(&parts.schema, action).unwrap_or_default());
         }
         let policies = parts.policies.iter().map(|prepared| &prepared.policy);
-        let program = Program::new(policies, &parts.actions);
+        let program = Program::new(policies, &parts.actions, pace);
         let names = Names::new(&parts);
         let body = Body { parts, program, by_id, actions_by_name, contexts, names };
         Self { version: VersionNumber(0), body: Arc::new(body) }
+    }
+
+    /// Frees what nobody else refers to, piece by piece.
+    pub(super) fn free(self, pace: &Pace) {
+        let Some(body) = Arc::into_inner(self.body) else { return };
+        for policy in body.parts.policies {
+            drop(policy);
+            pace.step();
+        }
+        body.program.free(pace);
     }
 
     /// A snapshot of a policy set as Cedar holds it, linked policies included, under the ids of that set.
@@ -130,7 +143,7 @@ impl Snapshot {
             };
             Prepared { record, policy: policy.clone() }
         };
-        Ok(Self::new(Parts {
+        let parts = Parts {
             store,
             digest: Digest32::of([]),
             level: u32::MAX,
@@ -140,7 +153,8 @@ impl Snapshot {
             actions,
             statics: Entities::empty(),
             policies: policies.policies().map(prepare).collect(),
-        }))
+        };
+        Ok(Self::new(parts, &Pace::full()))
     }
 
     /// The same policies under the number that their version was given.

@@ -3,6 +3,8 @@
 //! Rows are only ever added. INVARIANT: `number` and `seq` have no gaps, because the transaction
 //! that takes the next one is serializable.
 
+use serde_json::value::RawValue;
+
 use super::{
     ActivatedBy, Activation, Bundle, BundleError, Findings, Provenance, StoreName, VersionNumber,
     VersionState, VersionSummary, versions::GitState,
@@ -32,7 +34,7 @@ pub(super) struct NewVersion<'a> {
 #[derive(Debug)]
 pub(super) struct Reports {
     pub(super) findings: Findings,
-    pub(super) test_report: serde_json::Value,
+    pub(super) test_report: Box<RawValue>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -193,10 +195,13 @@ pub(super) async fn bundle(
         .bind(number)
         .optional()
         .await?;
-    Ok(row.map(|(bytes, digest)| match Bundle::decode(&bytes)? {
-        bundle if bundle.digest().to_string() == digest => Ok(bundle),
-        _ => Err(BundleError::Damaged),
-    }))
+    let Some((bytes, digest)) = row else { return Ok(None) };
+    // Megabytes to unpack and digest: not on a thread that answers requests.
+    let decoding = tokio::task::spawn_blocking(move || Bundle::decode(&bytes)).await;
+    let bundle = decoding.unwrap_or(Err(BundleError::Damaged));
+    Ok(Some(bundle.and_then(|bundle| {
+        if bundle.digest().to_string() == digest { Ok(bundle) } else { Err(BundleError::Damaged) }
+    })))
 }
 
 /// Whether a store has any version.

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{
     EntitySlice, Finding, Layers, PolicyId, RequestParts, Snapshot, Verdict, compile::text::Text, decide,
+    pace::Pace,
 };
 
 /// A case: a request and what it must be answered.
@@ -106,7 +107,11 @@ impl TestReport {
 }
 
 /// Runs the cases of these files, given as path and text.
-pub fn run<'a>(snapshot: &Snapshot, files: impl Iterator<Item = (&'a str, &'a str)>) -> TestReport {
+pub(super) fn run<'a>(
+    snapshot: &Snapshot,
+    files: impl Iterator<Item = (&'a str, &'a str)>,
+    pace: &Pace,
+) -> TestReport {
     let mut report = TestReport::default();
     let mut exercised: BTreeSet<PolicyId> = BTreeSet::new();
     for (path, text) in files {
@@ -120,6 +125,7 @@ pub fn run<'a>(snapshot: &Snapshot, files: impl Iterator<Item = (&'a str, &'a st
         };
         let mut positions = text.positions();
         for (number, (offset, raw)) in elements.into_iter().enumerate() {
+            pace.step();
             let case: Case = match serde_json::from_str(raw) {
                 Ok(case) => case,
                 Err(error) => {
@@ -140,7 +146,7 @@ pub fn run<'a>(snapshot: &Snapshot, files: impl Iterator<Item = (&'a str, &'a st
             report.cases.push(CaseReport { file: path.to_owned(), line, column, name, failure });
         }
     }
-    let ids = snapshot.policies().map(|policy| &policy.id);
+    let ids = snapshot.policies().map(|policy| &policy.id).inspect(|_| pace.step());
     report.unexercised = ids.filter(|id| !exercised.contains(*id)).cloned().collect();
     report
 }

@@ -1,6 +1,7 @@
 //! What is known of a version: where it came from, what became of it, who switched to it and why.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{Bundle, Findings, StoreName, VersionNumber};
 use crate::base::{Digest32, Millis};
@@ -37,7 +38,7 @@ pub struct Published {
     /// The warnings of its check.
     pub findings: Findings,
     /// The report of its tests.
-    pub test_report: serde_json::Value,
+    pub test_report: Box<RawValue>,
 }
 
 /// What became of a stored version. What did not pass its check and tests is never stored.
@@ -94,7 +95,7 @@ pub struct VersionDetail {
     /// The warnings of its check.
     pub findings: Findings,
     /// The report of its tests.
-    pub test_report: serde_json::Value,
+    pub test_report: Box<RawValue>,
     /// Its files.
     pub bundle: Bundle,
 }

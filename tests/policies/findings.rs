@@ -141,6 +141,41 @@ fn validation() {
 }
 
 #[test]
+fn places_in_a_file_that_cedar_reads_in_parts() {
+    // Some 8 KiB of policies between two mistakes of each stage, and what looks like the end of a policy in each.
+    let good = |n: u32| {
+        format!("// a; b \"\n@id(\"g{n}\")\npermit(principal == User::\"é;//\", action, resource);\n")
+    };
+    let between: String = (0..130).map(good).collect();
+    assert!(between.len() > 8_000 && between.lines().count() == 390);
+    let with = |mistake: &str| format!("{mistake}\n{between}  {mistake}\n");
+    let last = 392;
+    finds(
+        "b.cedar",
+        &with("permit(principal, action, resorce);"),
+        &["parse b.cedar:1:27".to_owned(), format!("parse b.cedar:{last}:29")].each_ref().map(String::as_str),
+    );
+    finds(
+        "b.cedar",
+        &with("permit(principal, action, resource);"),
+        &["missing_id b.cedar:1:1", &format!("missing_id b.cedar:{last}:3")],
+    );
+    finds(
+        "b.cedar",
+        &with("@id(\"v\") permit(principal, action, resource) when { principal.nam == \"x\" };")
+            .replacen("\"v\"", "\"w\"", 1),
+        &["validation b.cedar:1:53", &format!("validation b.cedar:{last}:55")],
+    );
+    finds("b.cedar", &format!("{between}  permit(principal"), &[&format!("parse b.cedar:{}:19", last - 1)]);
+    finds("b.cedar", &format!("{between}  \"never closed"), &[&format!("parse b.cedar:{}:3", last - 1)]);
+    finds("b.cedar", &format!("{between}\n;\n"), &[&format!("parse b.cedar:{last}:1")]);
+    finds("b.cedar", &between, &[]);
+    let many = store(&[("b.cedar", "permit(principal, action, resorce);\n".repeat(100_000).as_bytes())]);
+    let told = short(many).len();
+    assert!((1_000..1_100).contains(&told), "whoever has more has one cause: {told}");
+}
+
+#[test]
 fn policies_that_no_scope_narrows_down() {
     let finds_in = |policy: &str, expected: &[&str]| {
         finds("q.cedar", &format!("@id(\"q\")\n{policy};\n"), expected);

@@ -7,7 +7,7 @@ use crate::source::{Source, line_of, none, sources};
 /// The pure files and folders of `policy/`.
 const PURE: &[&str] = &[
     "bundle", "compile", "diff", "engine", "entities", "explain", "index", "manifest", "model", "names",
-    "query", "snapshot", "stack", "testing",
+    "pace", "query", "snapshot", "stack", "testing",
 ];
 
 /// What reaches outside, waits, or looks at the time.

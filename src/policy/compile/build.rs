@@ -12,6 +12,7 @@ use super::{
 use crate::policy::{
     Bundle, Finding, Findings, Manifest, Severity, Snapshot, StoreName,
     manifest::MANIFEST,
+    pace::Pace,
     snapshot::Parts,
     stack::on_large_stack,
     testing::{self, TestReport},
@@ -35,7 +36,16 @@ pub struct Compiled {
 /// CPU-bound (a second for some ten thousand policies): call it off the runtime.
 /// Errors: all findings of the first stage in which one is an error, a failing test among them, with the warnings.
 pub fn compile(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings> {
-    on_large_stack(|| compile_here(bundle, store))
+    compile_at(Pace::full(), bundle, store)
+}
+
+/// The same at a pace.
+pub(in crate::policy) fn compile_at(
+    pace: Pace,
+    bundle: &Bundle,
+    store: &StoreName,
+) -> Result<Compiled, Findings> {
+    on_large_stack(move || compile_here(bundle, store, &pace))
         .unwrap_or_else(|reason| Err(internal(&format!("the store could not be compiled: {reason}"))))
 }
 
@@ -90,7 +100,7 @@ fn ends(name: &str, suffix: &str) -> bool {
     name.len() > suffix.len() && name.ends_with(suffix)
 }
 
-fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings> {
+fn compile_here(bundle: &Bundle, store: &StoreName, pace: &Pace) -> Result<Compiled, Findings> {
     let mut found = Vec::new();
     let files = Files::sort(bundle, &mut found);
     let manifest_text = files.manifest.unwrap_or(Text { path: MANIFEST, text: "" });
@@ -98,10 +108,13 @@ fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings
     let schema = schema::read(&files.schemas, &mut found);
     let mut ids = Ids::default();
     let mut read = Read::default();
-    files.policies.iter().for_each(|text| read.file(*text, Kind::Policies, &mut ids, &mut found));
-    files.templates.iter().for_each(|text| read.file(*text, Kind::Templates, &mut ids, &mut found));
+    for (texts, kind) in [(&files.policies, Kind::Policies), (&files.templates, Kind::Templates)] {
+        for text in texts {
+            read.file(*text, kind, &mut ids, pace, &mut found);
+        }
+    }
     for text in &files.links {
-        read.policies.extend(links::read(*text, &read.templates, &mut ids, &mut found));
+        read.policies.extend(links::read(*text, &read.templates, &mut ids, pace, &mut found));
     }
     let (Some(manifest), Some(schema)) = (manifest, schema) else { return Err(Findings::new(found)) };
     stop_at_error(&mut found)?;
@@ -113,15 +126,16 @@ fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings
         schema: &schema,
         policies: &read.policies,
         templates: &read.templates,
+        ids: &ids,
         texts: &all,
     };
-    rules.check(&mut found);
-    let statics = statics::read(&files.entities, &schema, &mut found);
+    rules.check(pace, &mut found);
+    let statics = statics::read(&files.entities, &schema, pace, &mut found);
     let actions = actions(&schema, &mut found);
     stop_at_error(&mut found)?;
-    rules.unindexed(&mut found);
+    rules.unindexed(pace, &mut found);
 
-    let snapshot = Snapshot::new(Parts {
+    let parts = Parts {
         store: store.clone(),
         digest: bundle.digest(),
         level: manifest.level,
@@ -131,8 +145,9 @@ fn compile_here(bundle: &Bundle, store: &StoreName) -> Result<Compiled, Findings
         actions,
         statics,
         policies: read.policies,
-    });
-    let tests = testing::run(&snapshot, files.tests.iter().map(|text| (text.path, text.text)));
+    };
+    let snapshot = Snapshot::new(parts, pace);
+    let tests = testing::run(&snapshot, files.tests.iter().map(|text| (text.path, text.text)), pace);
     found.extend(tests.findings());
     stop_at_error(&mut found)?;
     Ok(Compiled { snapshot, manifest, findings: Findings::new(found), tests })

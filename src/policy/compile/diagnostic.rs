@@ -5,17 +5,33 @@ use miette::Diagnostic;
 use super::text::Text;
 use crate::policy::{Finding, Severity};
 
-/// A diagnostic as a finding about `text`; `at` is where it is when the diagnostic has no label.
+/// What Cedar read of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) text: Text<'a>,
+    /// Where it began to read, in bytes: its labels count from there.
+    pub(super) start: usize,
+    /// Where a diagnostic without a label is.
+    pub(super) at: Option<usize>,
+}
+
+impl<'a> Source<'a> {
+    /// The whole file; what has no label has no place in it.
+    pub(super) fn whole(text: Text<'a>) -> Self {
+        Self { text, start: 0, at: None }
+    }
+}
+
+/// A diagnostic as a finding about its source.
 pub(super) fn finding(
     diagnostic: &dyn Diagnostic,
-    text: Text<'_>,
+    source: Source<'_>,
     severity: Severity,
     code: &str,
-    at: Option<usize>,
 ) -> Finding {
     let label = diagnostic.labels().into_iter().flatten().next();
-    let offset = label.as_ref().map(miette::LabeledSpan::offset).or(at);
-    let mut finding = text.finding(severity, code, offset, message(diagnostic));
+    let offset = label.as_ref().map(|label| source.start + label.offset()).or(source.at);
+    let mut finding = source.text.finding(severity, code, offset, message(diagnostic));
     let note = label.and_then(|label| label.label().map(str::to_owned));
     if let Some(note) = note.filter(|note| !finding.message.contains(note.as_str())) {
         finding.message = format!("{}: {note}", finding.message);
@@ -24,16 +40,11 @@ pub(super) fn finding(
     finding
 }
 
-/// A diagnostic and those that came with it, each as a finding.
-pub(super) fn findings(
-    diagnostic: &dyn Diagnostic,
-    text: Text<'_>,
-    code: &str,
-    at: Option<usize>,
-) -> Vec<Finding> {
+/// A diagnostic and those that came with it, each as an error.
+pub(super) fn findings(diagnostic: &dyn Diagnostic, source: Source<'_>, code: &str) -> Vec<Finding> {
     let related = diagnostic.related().into_iter().flatten();
-    let more = related.map(|one| finding(one, text, Severity::Error, code, at));
-    std::iter::once(finding(diagnostic, text, Severity::Error, code, at)).chain(more).collect()
+    let more = related.map(|one| finding(one, source, Severity::Error, code));
+    std::iter::once(finding(diagnostic, source, Severity::Error, code)).chain(more).collect()
 }
 
 /// The text of a diagnostic with its causes, on one line.

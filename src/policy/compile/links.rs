@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    policies::{Ids, ReadTemplate},
+    policies::{Ids, Place, ReadTemplate},
     text::Text,
 };
 use crate::policy::{
     Finding, Link, PolicyId, PolicyRecord,
+    pace::Pace,
     query::{chain, entity_uid},
     snapshot::Prepared,
 };
@@ -33,6 +34,7 @@ pub(super) fn read(
     text: Text<'_>,
     templates: &[ReadTemplate],
     ids: &mut Ids,
+    pace: &Pace,
     found: &mut Vec<Finding>,
 ) -> Vec<Prepared> {
     let entries = match text.elements("link") {
@@ -47,8 +49,9 @@ pub(super) fn read(
     let mut linked = Vec::new();
     let mut positions = text.positions();
     for (offset, raw) in entries {
-        let line = positions.at(offset).0;
-        match one(text, (offset, line), raw, &templates, ids) {
+        pace.step();
+        let at = Place { start: offset, offset, line: positions.at(offset).0 };
+        match one(text, at, raw, &templates, ids) {
             Ok(policy) => linked.push(policy),
             Err(error) => found.push(error),
         }
@@ -58,14 +61,15 @@ pub(super) fn read(
 
 fn one(
     text: Text<'_>,
-    (offset, line): (usize, u32),
+    place: Place,
     raw: &str,
     templates: &HashMap<&str, &ReadTemplate>,
     ids: &mut Ids,
 ) -> Result<Prepared, Finding> {
+    let Place { offset, line, .. } = place;
     let entry: Entry = serde_json::from_str(raw).map_err(|error| text.json_error("link", offset, &error))?;
     let id = PolicyId::new(entry.id.as_str());
-    ids.claim(&id, text, offset, line)?;
+    ids.claim(&id, text, place)?;
     let wrong = |message: String| text.error("link", Some(offset), message);
     let Some(read) = templates.get(entry.template.as_str()) else {
         return Err(wrong(format!("there is no template `{}`", entry.template)));

@@ -14,6 +14,7 @@
 
 mod build;
 mod diagnostic;
+mod lexis;
 mod links;
 mod nesting;
 mod policies;
@@ -23,4 +24,5 @@ mod statics;
 pub(super) mod text;
 mod unindexed;
 
+pub(super) use build::compile_at;
 pub use build::{Compiled, compile};

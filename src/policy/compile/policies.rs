@@ -1,4 +1,4 @@
-//! Reading policies and templates: one file at a time, so that each keeps its file, line and `@id`.
+//! Reading policies and templates: one part of a file at a time, so that each keeps its file, line and `@id`.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,55 +7,66 @@ use std::{
 
 use cedar_policy::{Policy, PolicySet, Template};
 
-use super::{diagnostic::findings, nesting, text::Text};
+use super::{
+    diagnostic::{Source, findings},
+    lexis::parts,
+    nesting,
+    text::Text,
+};
 use crate::policy::{
     Effect, Finding, PolicyId, PolicyRecord,
     engine::{
         self,
         cedar::{Expr, Policy as CorePolicy, Template as CoreTemplate},
     },
+    pace::Pace,
     snapshot::Prepared,
 };
 
 /// Longest `@id`, in characters: it is written into every answer and log line.
 const MAX_ID: usize = 200;
+/// How many bytes of a file Cedar is given at once, at least: a few hundred microseconds of work between two rests.
+/// With fewer, what each call costs would begin to show.
+const PART: usize = 2048;
 /// Most findings told of policies: whoever has more has one cause.
 const MAX_FINDINGS: usize = 1000;
 
-/// Where an id was given, for naming the other place of a duplicate.
-#[derive(Debug, Clone)]
-struct Place {
-    file: Arc<str>,
-    line: u32,
+/// Where a policy, template or link stands in its file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Where the part begins that Cedar read, in bytes: its diagnostics count from there.
+    pub(super) start: usize,
+    /// Where it begins itself, in bytes.
+    pub(super) offset: usize,
+    /// The line of that, from 1.
+    pub(super) line: u32,
 }
 
-/// The ids of a store: of policies, templates and links together.
+/// The ids of a store: of policies, templates and links together; each with where it was given.
 #[derive(Debug, Default)]
-pub(super) struct Ids(HashMap<PolicyId, Place>);
+pub(super) struct Ids(HashMap<PolicyId, (Arc<str>, Place)>);
 
 impl Ids {
-    /// Claims an id for what stands at `offset`, on `line`; an error when it is unfit or taken.
-    pub(super) fn claim(
-        &mut self,
-        id: &PolicyId,
-        text: Text<'_>,
-        offset: usize,
-        line: u32,
-    ) -> Result<(), Finding> {
+    /// Claims an id for what stands at `place`; an error when it is unfit or taken.
+    pub(super) fn claim(&mut self, id: &PolicyId, text: Text<'_>, place: Place) -> Result<(), Finding> {
         let unfit = id.as_str().trim().is_empty() || id.as_str().chars().count() > MAX_ID;
         if unfit || id.as_str().chars().any(char::is_control) {
             let message = format!("an id is 1 to {MAX_ID} characters, none of them a control character");
-            return Err(text.error("missing_id", Some(offset), message));
+            return Err(text.error("missing_id", Some(place.offset), message));
         }
-        if let Some(Place { file, line }) = self.0.get(id) {
-            let mut error =
-                text.error("duplicate_id", Some(offset), format!("the id `{id}` is also at {file}:{line}"));
+        if let Some((file, Place { line, .. })) = self.0.get(id) {
+            let message = format!("the id `{id}` is also at {file}:{line}");
+            let mut error = text.error("duplicate_id", Some(place.offset), message);
             error.help = Some("an id names one policy, template or link of the store".to_owned());
             return Err(error);
         }
-        let place = Place { file: Arc::from(text.path), line };
-        self.0.insert(id.clone(), place);
+        self.0.insert(id.clone(), (Arc::from(text.path), place));
         Ok(())
+    }
+
+    /// Where an id was given.
+    pub(super) fn place(&self, id: &PolicyId) -> Option<Place> {
+        self.0.get(id).map(|(_, place)| *place)
     }
 }
 
@@ -63,8 +74,6 @@ impl Ids {
 #[derive(Debug)]
 pub(super) struct ReadTemplate {
     pub(super) record: PolicyRecord,
-    /// Where it begins in its file, in bytes.
-    pub(super) offset: usize,
     pub(super) template: Template,
 }
 
@@ -84,65 +93,70 @@ pub(super) struct Read {
 
 impl Read {
     /// Reads one file; what is wrong with it is added to `found`.
-    pub(super) fn file(&mut self, text: Text<'_>, kind: Kind, ids: &mut Ids, found: &mut Vec<Finding>) {
+    pub(super) fn file(
+        &mut self,
+        text: Text<'_>,
+        kind: Kind,
+        ids: &mut Ids,
+        pace: &Pace,
+        found: &mut Vec<Finding>,
+    ) {
         if let Err(error) = text.check_depth(false) {
             found.push(error);
             return;
         }
-        let set: PolicySet = match text.text.parse() {
-            Ok(set) => set,
-            Err(error) => {
-                found.extend(parse_findings(&error, text));
-                return;
-            }
-        };
-        let mut heads = Vec::new();
-        for policy in set.policies() {
-            let head = Head::new(engine::policy_offset(policy), policy.effect(), policy.annotations());
-            heads.push((head, Body::Policy(policy)));
-        }
-        for template in set.templates() {
-            let head =
-                Head::new(engine::template_offset(template), template.effect(), template.annotations());
-            heads.push((head, Body::Template(template)));
-        }
-        heads.sort_by_key(|(head, _)| head.offset);
         let mut positions = text.positions();
-        for (mut head, body) in heads {
+        for (start, part) in parts(text.text, PART) {
             if found.len() >= MAX_FINDINGS {
                 return;
             }
-            head.line = positions.at(head.offset).0;
-            if let Err(error) = self.one(head, &body, text, kind, ids) {
-                found.push(error);
+            pace.step();
+            let set: PolicySet = match part.parse() {
+                Ok(set) => set,
+                Err(error) => {
+                    let source = Source { text, start, at: None };
+                    found.extend(error.iter().flat_map(|error| findings(error, source, "parse")));
+                    continue;
+                }
+            };
+            let templates = set.templates().map(Body::Template);
+            let mut bodies: Vec<Body<'_>> = set.policies().map(Body::Policy).chain(templates).collect();
+            bodies.sort_by_key(Body::offset);
+            for body in bodies {
+                let offset = start + body.offset();
+                let at = Place { start, offset, line: positions.at(offset).0 };
+                if let Err(error) = self.one(at, &body, text, kind, ids) {
+                    found.push(error);
+                }
             }
         }
     }
 
     fn one(
         &mut self,
-        head: Head,
+        place: Place,
         body: &Body<'_>,
         text: Text<'_>,
         kind: Kind,
         ids: &mut Ids,
     ) -> Result<(), Finding> {
-        let offset = head.offset;
-        let Some(id) = head.annotations.get("id") else {
+        let offset = place.offset;
+        let annotations = body.annotations();
+        let Some(id) = annotations.get("id") else {
             let mut error = text.error("missing_id", Some(offset), "the policy has no `@id`");
             error.help = Some("write `@id(\"some-name\")` in front of it".to_owned());
             return Err(error);
         };
         let id = PolicyId::new(id.as_str());
-        ids.claim(&id, text, offset, head.line)?;
+        ids.claim(&id, text, place)?;
         nesting::check(body.condition(), text, offset)?;
         let cedar_id = cedar_policy::PolicyId::new(id.as_str());
         let record = PolicyRecord {
             id,
-            effect: head.effect,
+            effect: body.effect(),
             file: Arc::from(text.path),
-            line: head.line,
-            annotations: head.annotations,
+            line: place.line,
+            annotations,
             link: None,
         };
         match (body, kind) {
@@ -151,7 +165,7 @@ impl Read {
                 Ok(())
             }
             (Body::Template(template), Kind::Templates) => {
-                self.templates.push(ReadTemplate { record, offset, template: template.new_id(cedar_id) });
+                self.templates.push(ReadTemplate { record, template: template.new_id(cedar_id) });
                 Ok(())
             }
             (Body::Policy(_), Kind::Templates) => Err(text.error(
@@ -166,39 +180,40 @@ impl Read {
     }
 }
 
-/// What every policy and template has.
-struct Head {
-    offset: usize,
-    line: u32,
-    effect: Effect,
-    annotations: BTreeMap<String, String>,
-}
-
-impl Head {
-    fn new<'a>(
-        offset: Option<usize>,
-        effect: cedar_policy::Effect,
-        annotations: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Self {
-        let annotations = annotations.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { offset: offset.unwrap_or_default(), line: 0, effect: effect.into(), annotations }
-    }
-}
-
 enum Body<'a> {
     Policy(&'a Policy),
     Template(&'a Template),
 }
 
 impl Body<'_> {
+    /// Where it begins in what Cedar read, in bytes.
+    fn offset(&self) -> usize {
+        let offset = match self {
+            Self::Policy(policy) => engine::policy_offset(policy),
+            Self::Template(template) => engine::template_offset(template),
+        };
+        offset.unwrap_or_default()
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Policy(policy) => policy.effect().into(),
+            Self::Template(template) => template.effect().into(),
+        }
+    }
+
+    fn annotations(&self) -> BTreeMap<String, String> {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        match self {
+            Self::Policy(policy) => policy.annotations().map(owned).collect(),
+            Self::Template(template) => template.annotations().map(owned).collect(),
+        }
+    }
+
     fn condition(&self) -> Option<&Expr> {
         match self {
             Self::Policy(policy) => AsRef::<CorePolicy>::as_ref(*policy).non_scope_constraints(),
             Self::Template(template) => AsRef::<CoreTemplate>::as_ref(*template).non_scope_constraints(),
         }
     }
-}
-
-fn parse_findings(errors: &cedar_policy::ParseErrors, text: Text<'_>) -> Vec<Finding> {
-    errors.iter().flat_map(|error| findings(error, text, "parse", None)).collect()
 }

@@ -1,15 +1,20 @@
 //! The rules that hold between the files: validation, levels, annotations, identity, the server's context.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
     EntityTypeName, PolicySet, Schema, ValidationError, ValidationMode, ValidationWarning, Validator,
 };
 
-use super::{diagnostic::finding, policies::ReadTemplate, text::Text};
+use super::{
+    diagnostic::{Source, finding},
+    policies::{Ids, Place, ReadTemplate},
+    text::Text,
+};
 use crate::policy::{
     Finding, Manifest, PolicyRecord, Severity,
     engine::{ValueShape, context_shape, declares},
+    pace::Pace,
     query::{SERVER_CONTEXT, chain, server_attributes},
     snapshot::Prepared,
 };
@@ -17,12 +22,13 @@ use crate::policy::{
 /// Most findings told of one kind: whoever has more has one cause.
 const MAX_FINDINGS: usize = 1000;
 
-/// What is known while Cedar's diagnostics are placed.
-struct Known<'a> {
-    /// Policies, templates and links by id.
-    records: HashMap<&'a str, &'a PolicyRecord>,
-    /// Those with an error.
-    broken: BTreeSet<&'a str>,
+/// What has been said of policies so far.
+#[derive(Default)]
+struct Told<'a> {
+    errors: usize,
+    warnings: usize,
+    /// Policies and templates with an error.
+    broken: HashSet<&'a str>,
 }
 
 /// What the rules look at.
@@ -32,51 +38,71 @@ pub(super) struct Store<'a> {
     pub(super) schema: &'a Schema,
     pub(super) policies: &'a [Prepared],
     pub(super) templates: &'a [ReadTemplate],
+    pub(super) ids: &'a Ids,
     pub(super) texts: &'a [Text<'a>],
 }
 
 impl Store<'_> {
     /// Everything that breaks a rule, and Cedar's warnings.
-    pub(super) fn check(&self, found: &mut Vec<Finding>) {
-        self.validate(found);
+    pub(super) fn check(&self, pace: &Pace, found: &mut Vec<Finding>) {
+        self.validate(pace, found);
         self.annotations(found);
         self.identity(found);
         self.aliases(found);
         self.server_context(found);
     }
 
-    fn validate(&self, found: &mut Vec<Finding>) {
-        let mut set = PolicySet::new();
+    /// One policy at a time, templates first: what is wrong with a link may be wrong with its template.
+    fn validate(&self, pace: &Pace, found: &mut Vec<Finding>) {
+        let validator = Validator::new(self.schema.clone());
+        let mut told = Told::default();
         for read in self.templates {
-            if let Err(error) = set.add_template(read.template.clone()) {
-                found.push(self.about(&read.record).error("template", Some(read.offset), chain(&error)));
+            let mut set = PolicySet::new();
+            match set.add_template(read.template.clone()) {
+                Ok(()) => self.validate_one(&validator, &set, &read.record, &mut told, found),
+                Err(error) => found.push(self.at(&read.record, Severity::Error, "template", chain(&error))),
             }
+            pace.step();
         }
         for prepared in self.policies {
-            if let Err(error) = set.add(prepared.policy.clone()) {
-                found.push(self.at(&prepared.record, Severity::Error, "policy", chain(&error)));
+            let mut set = PolicySet::new();
+            match set.add(prepared.policy.clone()) {
+                Ok(()) => self.validate_one(&validator, &set, &prepared.record, &mut told, found),
+                Err(error) => found.push(self.at(&prepared.record, Severity::Error, "policy", chain(&error))),
             }
+            pace.step();
         }
-        let validator = Validator::new(self.schema.clone());
-        let result = validator.validate_with_level(&set, ValidationMode::Strict, self.manifest.level);
-        let known = Known {
-            records: self.records().map(|record| (record.id.as_str(), record)).collect(),
-            broken: result.validation_errors().map(|error| error.policy_id().as_ref()).collect(),
-        };
-        for error in result.validation_errors().take(MAX_FINDINGS) {
-            let code = if matches!(error, ValidationError::EntityDerefLevelViolation(_)) {
-                "level"
-            } else {
-                "validation"
-            };
-            found.extend(self.placed(error, error.policy_id(), Severity::Error, code, &known));
+    }
+
+    /// What Cedar says of a policy or template, which is all that is in `set`.
+    fn validate_one<'b>(
+        &self,
+        validator: &Validator,
+        set: &PolicySet,
+        record: &'b PolicyRecord,
+        told: &mut Told<'b>,
+        found: &mut Vec<Finding>,
+    ) {
+        let result = validator.validate_with_level(set, ValidationMode::Strict, self.manifest.level);
+        let mut errors = result.validation_errors().peekable();
+        if errors.peek().is_some() {
+            told.broken.insert(record.id.as_str());
+            for error in errors {
+                let is_level = matches!(error, ValidationError::EntityDerefLevelViolation(_));
+                let code = if is_level { "level" } else { "validation" };
+                if told.errors < MAX_FINDINGS {
+                    told.errors += 1;
+                    found.extend(self.placed(error, record, Severity::Error, code, told));
+                }
+            }
+            return; // what Cedar warns of in a policy that is wrong already is a consequence
         }
-        // What Cedar says of a policy that is wrong already is a consequence.
-        let sound =
-            |warning: &&ValidationWarning| !known.broken.contains(AsRef::<str>::as_ref(warning.policy_id()));
-        for warning in result.validation_warnings().filter(sound).take(MAX_FINDINGS) {
-            let code = warning_code(warning);
-            found.extend(self.placed(warning, warning.policy_id(), Severity::Warning, code, &known));
+        for warning in result.validation_warnings() {
+            if told.warnings < MAX_FINDINGS {
+                told.warnings += 1;
+                let code = warning_code(warning);
+                found.extend(self.placed(warning, record, Severity::Warning, code, told));
+            }
         }
     }
 
@@ -91,23 +117,23 @@ impl Store<'_> {
     fn placed(
         &self,
         diagnostic: &dyn miette::Diagnostic,
-        id: &cedar_policy::PolicyId,
+        record: &PolicyRecord,
         severity: Severity,
         code: &str,
-        known: &Known<'_>,
+        told: &Told<'_>,
     ) -> Option<Finding> {
-        let record = *known.records.get(AsRef::<str>::as_ref(id))?;
-        let text = self.about(record);
+        let text = self.text(&record.file);
         if let Some(link) = &record.link {
-            if known.broken.contains(link.template.as_str()) {
+            if told.broken.contains(link.template.as_str()) {
                 return None;
             }
-            let plain = finding(diagnostic, text, severity, code, None);
+            let plain = finding(diagnostic, Source::whole(text), severity, code);
             let mut placed = self.at(record, severity, code, plain.message);
             placed.help = plain.help;
             return Some(placed);
         }
-        Some(finding(diagnostic, text, severity, code, Some(text.line_start(record.line))))
+        let Place { start, offset, .. } = self.ids.place(&record.id)?;
+        Some(finding(diagnostic, Source { text, start, at: Some(offset) }, severity, code))
     }
 
     fn annotations(&self, found: &mut Vec<Finding>) {
@@ -198,10 +224,6 @@ impl Store<'_> {
                 }
             }
         }
-    }
-
-    fn about(&self, record: &PolicyRecord) -> Text<'_> {
-        self.text(&record.file)
     }
 
     fn text(&self, path: &str) -> Text<'_> {

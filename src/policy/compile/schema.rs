@@ -4,7 +4,7 @@ use cedar_policy::{Schema, SchemaFragment};
 use miette::{Diagnostic, SourceSpan};
 
 use super::{
-    diagnostic::{finding, findings},
+    diagnostic::{Source, finding, findings},
     text::Text,
 };
 use crate::policy::{Finding, Severity};
@@ -27,9 +27,11 @@ pub(super) fn read(files: &[Text<'_>], found: &mut Vec<Finding>) -> Option<Schem
         match SchemaFragment::from_cedarschema_str(text.text) {
             Ok((fragment, warnings)) => {
                 fragments.push(fragment);
-                found.extend(warnings.map(|one| finding(&one, *text, Severity::Warning, "schema", None)));
+                found.extend(
+                    warnings.map(|one| finding(&one, Source::whole(*text), Severity::Warning, "schema")),
+                );
             }
-            Err(error) => found.extend(findings(&error, *text, "schema", None)),
+            Err(error) => found.extend(findings(&error, Source::whole(*text), "schema")),
         }
     }
     if fragments.len() < files.len() {
@@ -47,7 +49,7 @@ pub(super) fn read(files: &[Text<'_>], found: &mut Vec<Finding>) -> Option<Schem
         }
         Err(error) => {
             let text = files.iter().find(|text| is_source(&error, text)).unwrap_or(first);
-            found.extend(findings(&error, *text, "schema", None));
+            found.extend(findings(&error, Source::whole(*text), "schema"));
             None
         }
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use cedar_policy::{Entities, Entity, EntityUid, Schema};
 
 use super::text::Text;
-use crate::policy::{Finding, query::chain};
+use crate::policy::{Finding, pace::Pace, query::chain};
 
 /// Reads the files; what is wrong is added to `found`. Actions are not among the answer.
-pub(super) fn read(files: &[Text<'_>], schema: &Schema, found: &mut Vec<Finding>) -> Entities {
+pub(super) fn read(files: &[Text<'_>], schema: &Schema, pace: &Pace, found: &mut Vec<Finding>) -> Entities {
     let mut entities: BTreeMap<EntityUid, Entity> = BTreeMap::new();
     let mut places: BTreeMap<EntityUid, (String, u32)> = BTreeMap::new();
     for text in files {
@@ -21,6 +21,7 @@ pub(super) fn read(files: &[Text<'_>], schema: &Schema, found: &mut Vec<Finding>
         };
         let mut positions = text.positions();
         for (offset, raw) in elements {
+            pace.step();
             let line = positions.at(offset).0;
             let entity = match Entity::from_json_str(raw, Some(schema)) {
                 Ok(entity) => entity,

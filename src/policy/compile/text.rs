@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::lexis::outside;
 use crate::policy::{Finding, Severity};
 
 /// How deeply a text may nest. Trees of this depth are walked by recursion on threads with ordinary stacks.
@@ -129,11 +130,10 @@ impl<'a> Text<'a> {
 fn too_deep(text: &str, angles_nest: bool) -> Option<usize> {
     let mut open: Vec<usize> = vec![0]; // operators seen within each open bracket
     let mut depth = 1; // all of `open`, and one for each bracket
-    let mut bytes = text.bytes().enumerate().peekable();
     let mut word = 0; // where the current run of letters began
     let mut in_word = false;
     let mut after_operator = 0;
-    while let Some((at, byte)) = bytes.next() {
+    for (at, byte) in outside(text) {
         if byte.is_ascii_alphanumeric() || byte == b'_' {
             if !in_word {
                 (in_word, word) = (true, at);
@@ -144,18 +144,6 @@ fn too_deep(text: &str, angles_nest: bool) -> Option<usize> {
         in_word = false;
         let mut levels = usize::from(keyword);
         match byte {
-            b'"' => {
-                while let Some((_, byte)) = bytes.next() {
-                    match byte {
-                        b'\\' => drop(bytes.next()),
-                        b'"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            b'/' if matches!(bytes.peek(), Some((_, b'/'))) => {
-                while bytes.next_if(|(_, byte)| *byte != b'\n').is_some() {}
-            }
             b'(' | b'[' | b'{' => {
                 open.push(0);
                 depth += 1;
@@ -248,6 +236,7 @@ mod tests {
         assert!(!deep(&format!("[{}]", "A::\"((((((\", ".repeat(1000))), "a wide set is not deep");
         assert!(!deep(&"permit(principal, action, resource) when { a.b && c };\n".repeat(1000)));
         assert!(!deep(&"// ((((((\n".repeat(1000)));
+        assert!(deep(&format!("// as Cedar sees it, this ends here:\r{}", "(".repeat(1000))));
         assert!(!deep(&")".repeat(1000)));
         assert!(too_deep(&"Set<".repeat(1000), true).is_some());
     }

@@ -5,6 +5,7 @@ use crate::policy::{
     Finding, Severity,
     engine::cedar::{Expr, ExprKind, Policy, Var},
     index::Filing,
+    pace::Pace,
     snapshot::Prepared,
 };
 
@@ -14,9 +15,9 @@ const MAX_FINDINGS: usize = 100;
 impl Store<'_> {
     /// Policies that every request for their actions evaluates although what they ask of principal and resource
     /// could be said in the scope, at least in part. One that looks at the context alone has nowhere else to be.
-    pub(super) fn unindexed(&self, found: &mut Vec<Finding>) {
-        for Prepared { record, .. } in self.policies.iter().filter(|one| is_unindexed(one)).take(MAX_FINDINGS)
-        {
+    pub(super) fn unindexed(&self, pace: &Pace, found: &mut Vec<Finding>) {
+        let all = self.policies.iter().inspect(|_| pace.step());
+        for Prepared { record, .. } in all.filter(|one| is_unindexed(one)).take(MAX_FINDINGS) {
             let message = format!(
                 "the scope of `{}` names no principal and no resource, so every request for its actions evaluates it",
                 record.id

@@ -6,7 +6,7 @@ use super::{
     cedar::Policy,
     condition::{Conditions, ConditionsBuilder},
 };
-use crate::policy::index::Index;
+use crate::policy::{index::Index, pace::Pace};
 
 /// A policy set made ready. Policies go by their numbers, which are their places.
 #[derive(Debug)]
@@ -22,14 +22,21 @@ impl Program {
     pub(in crate::policy) fn new<'a>(
         policies: impl Iterator<Item = &'a cedar_policy::Policy>,
         actions: &Entities,
+        pace: &Pace,
     ) -> Self {
         let mut conditions = ConditionsBuilder::default();
         let numbered = policies.map(|policy| {
+            pace.step();
             let policy: &Policy = policy.as_ref();
             (policy, conditions.number(policy))
         });
-        let index = Index::new(numbered, actions);
+        let index = Index::new(numbered, actions, pace);
         Self { index, conditions: conditions.build() }
+    }
+
+    /// Frees it piece by piece.
+    pub(in crate::policy) fn free(self, pace: &Pace) {
+        self.conditions.free(pace);
     }
 
     /// How many policies every request must evaluate, because their scope says nothing.

@@ -10,7 +10,7 @@ use super::{
     places::Side,
     probe::Index,
 };
-use crate::policy::engine::cedar::Policy;
+use crate::policy::{engine::cedar::Policy, pace::Pace};
 
 impl Index {
     /// Files policies under their numbers, which are their places, each with the number of its condition.
@@ -19,6 +19,7 @@ impl Index {
     pub(in crate::policy) fn new<'a>(
         policies: impl Iterator<Item = (&'a Policy, u32)>,
         actions: &Entities,
+        pace: &Pace,
     ) -> Self {
         let mut sets = ActionSetsBuilder::new(actions);
         let (mut principals, mut resources) = (Nodes::new(Side::Principal), Nodes::new(Side::Resource));
@@ -36,7 +37,7 @@ impl Index {
                 posting: Posting { condition, policy: number },
             });
         }
-        let cells = Cells::new(filed, principals.count());
+        let cells = Cells::new(filed, principals.count(), pace);
         Self { actions: sets.build(), principals, resources, cells, unindexed }
     }
 }

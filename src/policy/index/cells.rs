@@ -8,6 +8,7 @@ use super::{
     actions::ActionSet,
     nodes::{NodeNumber, TypeNumber},
 };
+use crate::policy::pace::Pace;
 
 /// A policy under its number, with the number of its condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,10 +60,11 @@ pub(super) struct Cells {
 
 impl Cells {
     /// Puts the policies in their places. `principals` is how many principal nodes there are.
-    pub(super) fn new(mut filed: Vec<Filed>, principals: NodeNumber) -> Self {
+    pub(super) fn new(mut filed: Vec<Filed>, principals: NodeNumber, pace: &Pace) -> Self {
         filed.sort_unstable();
         let mut made = Self { rows: vec![0..0; principals as usize], ..Self::default() };
         for row in filed.chunk_by(|a, b| a.principal == b.principal) {
+            pace.step();
             let start = length(&made.all);
             for cell in row.chunk_by(|a, b| a.resource == b.resource) {
                 made.cell(cell);

@@ -19,7 +19,7 @@ both! {
         assert!(first.created && first.number == VersionNumber(1));
         let again = server.publish(&bundle("a")).await.unwrap();
         assert!(!again.created && again.number == first.number && again.digest == first.digest);
-        assert_eq!(again.test_report, first.test_report);
+        assert_eq!(again.test_report.get(), first.test_report.get());
         assert_eq!(server.publish(&bundle("b")).await.unwrap().number, VersionNumber(2));
         assert_eq!(server.rows("policy_versions").await, 2);
         assert_eq!(server.rows("audit_log").await, 2, "what changes nothing is not audited");
@@ -173,7 +173,7 @@ pub(super) async fn put_files(server: &Server, number: i64, bundle: &Bundle) {
         storage::{Run, StorageError},
         write_tx,
     };
-    let wrong = bundle.encode();
+    let wrong = bundle.encode().unwrap();
     write_tx!(server.db, "test.damage", |tx| -> Result<u64, StorageError> {
         tx.sql("UPDATE policy_versions SET bundle = $1 WHERE number = $2")
             .bind(&wrong[..])

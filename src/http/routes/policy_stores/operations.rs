@@ -1,7 +1,5 @@
 //! The operations of the tag.
 
-use std::collections::BTreeMap;
-
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -9,7 +7,7 @@ use super::{
     status::{StatusBody, StoreList},
     versions::{
         ActivateRequest, ActivationBody, PublishRequest, PublishedBody, RollbackRequest, VersionBody,
-        VersionPage, activation_sample, version_sample,
+        VersionPage, activation_sample, bundle_of, version_sample,
     },
 };
 use crate::{
@@ -23,7 +21,7 @@ use crate::{
         problem::{Problem, Result},
         state::AppState,
     },
-    policy::{Bundle, GitState, Provenance, StoreName, VersionNumber},
+    policy::{GitState, Provenance, StoreName, VersionNumber},
 };
 
 /// Operations of this tag.
@@ -162,9 +160,9 @@ async fn publish_policy_version(
     BundleJson(body): BundleJson<PublishRequest>,
 ) -> Result<(StatusCode, Json<PublishedBody>)> {
     let store = store_name(&store)?;
-    let files: BTreeMap<_, _> =
-        body.files.into_iter().map(|(path, text)| (path, text.into_bytes().into())).collect();
-    let bundle = Bundle::new(files)
+    let bundle = tokio::task::spawn_blocking(|| bundle_of(body.files)).await;
+    let bundle = bundle
+        .map_err(|error| Problem::new(Code::InternalError).cause(error))?
         .map_err(|error| Problem::new(Code::ValidationFailed).at("/files", error.to_string()))?;
     let provenance = Provenance {
         author: permit.caller.name().to_owned(),

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use utoipa::ToSchema;
 
 use super::status::FindingBody;
-use crate::policy::{Activation, Published, StoreName, VersionDetail, VersionState, VersionSummary};
+use crate::policy::{
+    Activation, Bundle, BundleError, Published, StoreName, VersionDetail, VersionState, VersionSummary,
+};
 
 /// One version.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,7 +46,7 @@ pub(super) struct VersionBody {
     /// Report of its tests; only when one version is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub tests: Option<Value>,
+    pub tests: Option<Box<RawValue>>,
 }
 
 impl From<VersionSummary> for VersionBody {
@@ -122,6 +124,13 @@ pub(super) struct PublishRequest {
     pub git: Option<GitBody>,
 }
 
+/// The files as a bundle. Megabytes are digested: not for a thread that answers requests.
+///
+/// Errors: a path is unfit, or there is too much of something.
+pub(super) fn bundle_of(files: BTreeMap<String, String>) -> Result<Bundle, BundleError> {
+    Bundle::new(files.into_iter().map(|(path, text)| (path, text.into_bytes().into())).collect())
+}
+
 /// What became of the files.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PublishedBody {
@@ -137,7 +146,7 @@ pub(super) struct PublishedBody {
     pub findings: Vec<FindingBody>,
     /// Report of the tests.
     #[schema(value_type = Object)]
-    pub tests: Value,
+    pub tests: Box<RawValue>,
 }
 
 impl PublishedBody {

@@ -10,9 +10,12 @@ use super::{
     tree::Tree,
     value::Value,
 };
-use crate::policy::engine::{
-    bare::bare,
-    cedar::{Expr, ExprKind, Policy, Var},
+use crate::policy::{
+    engine::{
+        bare::bare,
+        cedar::{Expr, ExprKind, Policy, Var},
+    },
+    pace::Pace,
 };
 
 /// One condition.
@@ -45,6 +48,14 @@ impl Conditions {
         match condition.tree.evaluate(facts) {
             Some(Value::Bool(holds)) => Ok(holds),
             _ => cedar.holds(&condition.expression),
+        }
+    }
+
+    /// Frees them one by one.
+    pub(in crate::policy::engine) fn free(self, pace: &Pace) {
+        for condition in self.0 {
+            drop(condition);
+            pace.step();
         }
     }
 
