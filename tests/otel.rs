@@ -51,8 +51,9 @@ fn collector() -> (SocketAddr, Receiver<Export>) {
         for stream in listener.incoming() {
             let mut reader = BufReader::new(stream.unwrap());
             while let Some(export) = read_request(&mut reader) {
-                reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                // Before the answer: with it the exporter is done, and the test reads what is here.
                 let _ = sender.send(export); // nobody listens once the test is over
+                reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
             }
         }
     });
