@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::task::JoinHandle;
+
 use super::{Snapshot, rest};
 
 /// A reference to every snapshot of this node.
@@ -21,17 +23,14 @@ impl Keeper {
         snapshot
     }
 
-    /// Frees the snapshots that nobody else holds, on the blocking pool.
-    pub(super) async fn sweep(&self) {
+    /// Begins to free the snapshots that nobody else holds, on the blocking pool: the next activation does not wait
+    /// for it. The answer is for who does.
+    pub(super) fn sweep(&self) -> JoinHandle<()> {
         let unused = self.take_unused();
-        if !unused.is_empty() {
-            // An error would mean that freeing panicked, or that the runtime is about to end.
-            let _ = tokio::task::spawn_blocking(move || {
-                let pace = rest::beside_requests();
-                unused.into_iter().filter_map(Arc::into_inner).for_each(|snapshot| snapshot.free(&pace));
-            })
-            .await;
-        }
+        tokio::task::spawn_blocking(move || {
+            let pace = rest::beside_requests();
+            unused.into_iter().filter_map(Arc::into_inner).for_each(|snapshot| snapshot.free(&pace));
+        })
     }
 
     fn take_unused(&self) -> Vec<Arc<Snapshot>> {
@@ -60,11 +59,11 @@ mod tests {
         let snapshot = compile(&shipped(&system).unwrap(), &system).unwrap().snapshot;
         let held = keeper.keep(snapshot);
         let weak = Arc::downgrade(&held);
-        keeper.sweep().await;
+        keeper.sweep().await.unwrap();
         assert_eq!(keeper.len(), 1, "it is in use");
         drop(held);
         assert!(weak.upgrade().is_some(), "the last user does not free it");
-        keeper.sweep().await;
+        keeper.sweep().await.unwrap();
         assert!(weak.upgrade().is_none() && keeper.len() == 0);
     }
 }

@@ -219,7 +219,7 @@ impl LivePolicies {
                 );
             }
             failing = followed.is_err();
-            self.keeper.sweep().await;
+            drop(self.keeper.sweep());
             let deaf = self.bus.is_degraded();
             next = Instant::now() + if deaf { self.poll.min(POLL_WITHOUT_BUS) } else { self.poll };
         }
