@@ -33,6 +33,7 @@ mod wait;
 
 mod counting;
 mod floor;
+mod host;
 mod oracle;
 mod speed;
 mod steady;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     Options,
+    host::{Host, Taken},
     steady::{Sample, Sender, Steady, percentile},
     target::{Target, timed, with_store},
     world::World,
@@ -45,6 +46,7 @@ pub(crate) fn measure(options: &Options) {
         .collect();
     let address = target.url().trim_start_matches("http://").parse().unwrap();
     let load = Steady::start(address, target.token(), &bodies, rate, contradiction);
+    let host = Host::watch();
     thread::sleep(QUIET);
     let mut swaps = Vec::new();
     for (number, publishing) in (3..).zip(&versions) {
@@ -60,7 +62,7 @@ pub(crate) fn measure(options: &Options) {
         swaps.push(Swap { publish, activate, done: load.elapsed() });
     }
     thread::sleep(QUIET);
-    report(&load.end(), &swaps, policies);
+    report(&load.end(), &host.end(), &swaps, policies);
 }
 
 /// What an answer must say.
@@ -87,7 +89,7 @@ fn contradiction(answer: &[u8]) -> Option<String> {
     Some(format!("version {} and policy {}", answer.policy_version, other.policy_id))
 }
 
-fn report(samples: &[Sample], swaps: &[Swap], policies: u64) {
+fn report(samples: &[Sample], host: &Taken, swaps: &[Swap], policies: u64) {
     let faults: Vec<&String> = samples.iter().filter_map(|sample| sample.fault.as_ref()).collect();
     println!("\n{} requests, {} failed or contradicted their version", samples.len(), faults.len());
     faults.iter().take(5).for_each(|fault| println!("  {fault}"));
@@ -101,29 +103,30 @@ fn report(samples: &[Sample], swaps: &[Swap], policies: u64) {
     let quiet = seconds.concat();
     let ms = |samples: &[Sample], share: f64| percentile(samples, share).as_secs_f64() * 1e3;
     let calm = ms(&quiet, 0.99);
-    // What the machine does to a second in which nothing is swapped.
-    let worst = seconds.iter().map(|samples| ms(samples, 0.99)).fold(0.0, f64::max);
+    println!("quiet: p50 {:.2} ms, p99 {calm:.2} ms", ms(&quiet, 0.5));
+    // What the machine alone does to a second: what ratios of swaps are to be read beside.
+    let mut alone: Vec<f64> = seconds.iter().map(|samples| ms(samples, 0.99) / calm).collect();
+    alone.sort_by(|a, b| b.total_cmp(a));
+    let worst: Vec<String> = alone.iter().take(5).map(|ratio| format!("{ratio:.1}")).collect();
+    println!("the highest ratios of {} quiet seconds: {}", alone.len(), worst.join(", "));
+    let taken = |from: Duration| host.within(from, from + second).as_millis();
     println!(
-        "quiet: p50 {:.2} ms, p99 {calm:.2} ms; in the worst of {} seconds {worst:.2} ms",
-        ms(&quiet, 0.5),
-        seconds.len()
+        "\n| swap to {policies} policies | publish, s | activate, ms | p99 while publishing, ms | p99 in the swap second, ms | ratio | worst, ms | taken by the host, ms |"
     );
-    println!(
-        "\n| swap to {policies} policies | publish, s | activate, ms | p99 while publishing, ms | p99 in the swap second, ms | ratio | worst, ms |"
-    );
-    println!("|---|--:|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|");
     for (number, swap) in (1..).zip(swaps) {
         let publishing = within(swap.publish, swap.activate);
         let middle = swap.activate + (swap.done - swap.activate) / 2;
         let around = within(middle.saturating_sub(second / 2), middle + second / 2);
         let p99 = ms(&around, 0.99);
         println!(
-            "| {number} | {:.2} | {:.1} | {:.2} | {p99:.2} | {:.1} | {:.2} |",
+            "| {number} | {:.2} | {:.1} | {:.2} | {p99:.2} | {:.1} | {:.2} | {} |",
             (swap.activate - swap.publish).as_secs_f64(),
             (swap.done - swap.activate).as_secs_f64() * 1e3,
             ms(&publishing, 0.99),
             p99 / calm,
             ms(&around, 1.0),
+            taken(middle.saturating_sub(second / 2)),
         );
     }
     assert!(faults.is_empty(), "requests failed, or their answers contradicted themselves");
