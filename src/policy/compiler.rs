@@ -1,7 +1,8 @@
 //! Compiling off the runtime, one bundle at a time, and remembering the last few results.
 //!
 //! A compile takes milliseconds to seconds of one core. It never runs on a thread that serves
-//! requests, and a burst of publishes queues here instead of taking every core.
+//! requests, a burst of publishes queues here instead of taking every core, and once requests are answered it rests as
+//! long as it works.
 
 use std::{
     collections::VecDeque,
@@ -53,12 +54,11 @@ impl Compiler {
     pub(super) async fn compile(&self, store: &StoreName, bundle: &Bundle) -> Result<Compiled, Findings> {
         let (name, files) = (store.clone(), bundle.clone());
         let (turn, metrics) = (Arc::clone(&self.turn).acquire_owned().await, Arc::clone(&self.metrics));
-        let beside_requests = self.beside_requests.load(Ordering::Relaxed);
+        let pace = self.pace();
         // The turn moves along: a caller who goes away must not let two compiles run.
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let started = Instant::now();
-            let pace = if beside_requests { rest::beside_requests() } else { Pace::full() };
             let done = compile_at(pace, &files, &name);
             metrics.compiled(started.elapsed());
             done
@@ -72,6 +72,11 @@ impl Compiler {
                 Err(whole("internal", "the compiler stopped unexpectedly"))
             }
         }
+    }
+
+    /// How a compile that begins now goes on.
+    fn pace(&self) -> Pace {
+        if self.beside_requests.load(Ordering::Relaxed) { rest::beside_requests() } else { Pace::full() }
     }
 
     /// Keeps a snapshot in place of the one that was not asked for the longest.
@@ -111,4 +116,17 @@ pub(super) fn whole(code: &str, message: &str) -> Findings {
         message: message.to_owned(),
         help: None,
     }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_rests_until_requests_are_answered() {
+        let compiler = Compiler::new(Arc::default());
+        assert_eq!(format!("{:?}", compiler.pace()), "Pace(full)");
+        compiler.serve();
+        assert_eq!(format!("{:?}", compiler.pace()), "Pace(with pauses)");
+    }
 }

@@ -101,10 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_more_than_a_bundle_holds_is_damaged() {
-        let mut out = DeflateEncoder::new(vec![DEFLATED], Compression::fast());
+    fn of_what_unpacks_to_more_than_a_bundle_holds_no_more_is_unpacked() {
         let zeros = vec![0; 1 << 20];
-        (0..130).for_each(|_| out.write_all(&zeros).unwrap());
-        assert!(Bundle::decode(&out.finish().unwrap()).is_err());
+        let bomb = |length: usize| {
+            let mut out = DeflateEncoder::new(vec![DEFLATED], Compression::fast());
+            for part in [(7_u64, &b"a.cedar"[..]), ((length * zeros.len()) as u64, b"")] {
+                out.write_all(&part.0.to_be_bytes()).unwrap();
+                out.write_all(part.1).unwrap();
+            }
+            (0..length).for_each(|_| out.write_all(&zeros).unwrap());
+            out.finish().unwrap()
+        };
+        assert!(matches!(Bundle::decode(&bomb(100)), Err(BundleError::TooLarge)), "whole, and too large");
+        assert!(matches!(Bundle::decode(&bomb(130)), Err(BundleError::Damaged)), "cut off");
     }
 }

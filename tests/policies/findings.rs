@@ -170,9 +170,43 @@ fn places_in_a_file_that_cedar_reads_in_parts() {
     finds("b.cedar", &format!("{between}  \"never closed"), &[&format!("parse b.cedar:{}:3", last - 1)]);
     finds("b.cedar", &format!("{between}\n;\n"), &[&format!("parse b.cedar:{last}:1")]);
     finds("b.cedar", &between, &[]);
+}
+
+#[test]
+fn whoever_has_very_many_is_told_of_a_thousand() {
     let many = store(&[("b.cedar", "permit(principal, action, resorce);\n".repeat(100_000).as_bytes())]);
     let told = short(many).len();
-    assert!((1_000..1_100).contains(&told), "whoever has more has one cause: {told}");
+    assert!((1_000..1_100).contains(&told), "{told}");
+    for (condition, code) in [("principal.nam == \"x\"", "validation"), ("false", "~impossible_policy")] {
+        let policy = |n| {
+            format!(
+                "@id(\"q{n}\") permit(principal == User::\"x\", action, resource) when {{ {condition} }};\n"
+            )
+        };
+        let told = short(store(&[("b.cedar", (0..1_010).map(policy).collect::<String>().as_bytes())]));
+        assert_eq!(told.len(), 1_000, "{code}");
+        assert!(told.iter().all(|one| one.starts_with(code)), "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_template_is_not_said_of_its_links_and_hides_nothing() {
+    let template =
+        "@id(\"t\")\npermit(principal == ?principal, action, resource) when { principal.nam == \"x\" };";
+    let link = |n| format!(r#"{{"template":"t","id":"l{n}","slots":{{"?principal":"User::\"x\""}}}}"#);
+    let links = (0..1_010).map(link).collect::<Vec<_>>().join(",");
+    let wrong = r#"{"template":"u","id":"wrong","slots":{"?principal":"Unknown::\"x\""}}"#;
+    let good = "@id(\"u\") permit(principal == ?principal, action, resource);";
+    let policy = "@id(\"z\") permit(principal, action, resource) when { principal.nam == \"x\" };";
+    let told = short(store(&[
+        ("templates/t.cedar", template.as_bytes()),
+        ("templates/u.cedar", good.as_bytes()),
+        ("links/l.json", format!("[{links},\n{wrong}]").as_bytes()),
+        ("z.cedar", policy.as_bytes()),
+    ]));
+    let expected =
+        ["validation links/l.json:2:1", "validation templates/t.cedar:2:58", "validation z.cedar:1:53"];
+    assert_eq!(told, expected);
 }
 
 #[test]

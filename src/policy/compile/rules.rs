@@ -91,17 +91,18 @@ impl Store<'_> {
                 let is_level = matches!(error, ValidationError::EntityDerefLevelViolation(_));
                 let code = if is_level { "level" } else { "validation" };
                 if told.errors < MAX_FINDINGS {
-                    told.errors += 1;
-                    found.extend(self.placed(error, record, Severity::Error, code, told));
+                    let placed = self.placed(error, record, Severity::Error, code, told);
+                    told.errors += usize::from(placed.is_some());
+                    found.extend(placed);
                 }
             }
             return; // what Cedar warns of in a policy that is wrong already is a consequence
         }
         for warning in result.validation_warnings() {
             if told.warnings < MAX_FINDINGS {
-                told.warnings += 1;
-                let code = warning_code(warning);
-                found.extend(self.placed(warning, record, Severity::Warning, code, told));
+                let placed = self.placed(warning, record, Severity::Warning, warning_code(warning), told);
+                told.warnings += usize::from(placed.is_some());
+                found.extend(placed);
             }
         }
     }
