@@ -16,7 +16,7 @@ const DEFLATED: u8 = 1;
 const PIECE: usize = 16 * 1024;
 
 impl Bundle {
-    /// The stored form: [`DEFLATED`], then compressed (RFC 1951) for each file its path and its bytes, each after its
+    /// The stored form: the byte 1, then compressed (RFC 1951) for each file its path and its bytes, each after its
     /// length (8 bytes, big-endian).
     ///
     /// Errors: memory is short.
