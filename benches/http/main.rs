@@ -33,9 +33,10 @@ mod wait;
 
 mod counting;
 mod floor;
-mod host;
 mod oracle;
+mod realtime;
 mod speed;
+mod stalls;
 mod steady;
 mod swap;
 mod target;

@@ -12,8 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::realtime;
+
 /// Connections, each with a thread of its own.
 const CONNECTIONS: u32 = 16;
+/// Of the threads that send.
+const PRIORITY: u8 = 1;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -54,6 +58,7 @@ impl Steady {
             let mut sender = Sender::new(address);
             let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
             thread::spawn(move || {
+                realtime::rise(PRIORITY, None); // where it may not, it waits behind what it measures
                 let mut samples = Vec::new();
                 let mut due = gap.mul_f64(f64::from(number) / f64::from(CONNECTIONS));
                 for request in requests.iter().cycle().skip(number as usize * 997) {
@@ -72,6 +77,11 @@ impl Steady {
             })
         });
         Self { threads: threads.collect(), began, stop }
+    }
+
+    /// When it began: moments count from there.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     /// How long it has been going on.
