@@ -280,8 +280,11 @@ both! {
         let (user, second) = (test.user("ada").await, test.second_node().await);
         let view = json!({"action": "view", "resource": name("Document", "d")});
         let here = async |decision: &str, revision: Value| {
-            let reply = test.ask(&user.token, view.clone()).await;
-            assert_eq!((&reply.body["decision"], &reply.body["entity_revision"]), (&json!(decision), &revision), "{}", reply.text);
+            let alone = test.ask(&user.token, view.clone()).await;
+            let batch = test.post("/v1/authorize/batch", &user.token, json!({"requests": [view.clone()]})).await;
+            for (reply, answer) in [(&alone, &alone.body), (&batch, &batch.body["answers"][0])] {
+                assert_eq!((&answer["decision"], &answer["entity_revision"]), (&json!(decision), &revision), "{}", reply.text);
+            }
         };
         here("deny", Value::Null).await;
         put(&test, &root, &at("Document", "d"), json!({"attrs": {"visibility": "public", "archived": false}})).await.expect(201);
