@@ -35,6 +35,7 @@ mod counting;
 mod floor;
 mod oracle;
 mod realtime;
+mod report;
 mod speed;
 mod stalls;
 mod steady;
