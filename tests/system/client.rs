@@ -17,6 +17,9 @@ use ureq::{
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Longer than the server may take for anything.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// For how long a connection may rest and be used again. The server closes those that rest for five seconds
+/// (`server.header_timeout_secs`); a request sent in that moment has no answer.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Talks to one listener.
 #[derive(Debug, Clone)]
@@ -60,6 +63,7 @@ impl Client {
             .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(PATIENCE))
+            .max_idle_age(IDLE)
             .build()
             .into();
         Self { url: url.to_owned(), agent }
