@@ -9,7 +9,7 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-/// What a p99 leaves out of a second: a machine that stands still for longer decides it by itself.
+/// What a p99 leaves out of a second: a processor that stands still for longer can decide it by itself.
 const LEFT_OUT: Duration = Duration::from_millis(10);
 
 /// The requests of a run, told apart by seconds.
@@ -20,6 +20,8 @@ pub(crate) struct Report<'a> {
     quiet: Vec<Span<'a>>,
     /// The second around each activation.
     around: Vec<Span<'a>>,
+    /// p99 of all quiet seconds together.
+    calm: Both,
 }
 
 /// What was due between two moments.
@@ -50,8 +52,10 @@ impl<'a> Report<'a> {
         let second = |from: Duration| Span::of(samples, from..from + SECOND);
         let before = |swap: &'a Swap| (2..=5).map(|back| swap.publish.saturating_sub(back * SECOND));
         let middle = |swap: &Swap| swap.activate + (swap.done - swap.activate) / 2;
+        let quiet: Vec<Span<'_>> = swaps.iter().flat_map(before).map(second).collect();
         Self {
-            quiet: swaps.iter().flat_map(before).map(second).collect(),
+            calm: latency(&quiet, stalls.as_ref(), 0.99),
+            quiet,
             around: swaps.iter().map(|swap| second(middle(swap).saturating_sub(SECOND / 2))).collect(),
             samples,
             stalls,
@@ -71,7 +75,7 @@ impl<'a> Report<'a> {
 
     /// What ratios of swaps are to be read beside.
     fn print_seconds(&self) {
-        let (p50, p99) = (self.latency(&self.quiet, 0.5), self.latency(&self.quiet, 0.99));
+        let (p50, p99) = (self.latency(&self.quiet, 0.5), self.calm);
         println!(
             "quiet: p50 {:.2} ms, p99 {:.2} ms, without what the machine held up {:.2} ms",
             p50.all, p99.all, p99.own
@@ -85,11 +89,11 @@ impl<'a> Report<'a> {
         println!("all swap seconds together: {:.1} ({:.1})", together.all, together.own);
         if self.stalls.is_none() {
             return println!(
-                "this system lets no thread run before others: when it stood still is not known"
+                "this system lets no thread run before others: when a processor stood still is not known"
             );
         }
         println!(
-            "the machine stood still {:.1} ms of a quiet second, {:.1} ms of a swap second; for less than {} ms in {} and {}",
+            "a processor stood still {:.1} ms of a quiet second, {:.1} ms of a swap second; for less than {} ms in {} and {}",
             ms(self.still(&self.quiet)),
             ms(self.still(&self.around)),
             LEFT_OUT.as_millis(),
@@ -100,7 +104,7 @@ impl<'a> Report<'a> {
 
     fn print_swaps(&self, policies: u64) {
         println!(
-            "\n| swap to {policies} policies | publish, s | activate, ms | p99 while publishing, ms | p99 in the swap second, ms | ratio | worst, ms | the machine stood still, ms | ratio without what that held up |"
+            "\n| swap to {policies} policies | publish, s | activate, ms | p99 while publishing, ms | p99 in the swap second, ms | ratio | worst, ms | a processor stood still, ms | ratio without what that held up |"
         );
         println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
         for ((number, swap), around) in (1..).zip(self.swaps).zip(self.around.chunks(1)) {
@@ -120,21 +124,17 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The latency in milliseconds that `share` of the requests do not exceed.
     fn latency(&self, spans: &[Span<'_>], share: f64) -> Both {
-        let all: Vec<Sample> = spans.iter().flat_map(|span| span.samples).cloned().collect();
-        let held_up = |sample: &&Sample| self.stalls.as_ref().is_some_and(|stalls| stalls.held_up(sample));
-        let own: Vec<Sample> = all.iter().filter(|sample| !held_up(sample)).cloned().collect();
-        Both { all: ms(percentile(&all, share)), own: ms(percentile(&own, share)) }
+        latency(spans, self.stalls.as_ref(), share)
     }
 
     /// p99, over that of all quiet seconds together.
     fn ratio(&self, spans: &[Span<'_>]) -> Both {
-        let (here, calm) = (self.latency(spans, 0.99), self.latency(&self.quiet, 0.99));
-        Both { all: here.all / calm.all, own: here.own / calm.own }
+        let here = self.latency(spans, 0.99);
+        Both { all: here.all / self.calm.all, own: here.own / self.calm.own }
     }
 
-    /// For how long the machine stood still in one of these, on average.
+    /// For how long a processor stood still in one of these, on average.
     fn still(&self, spans: &[Span<'_>]) -> Duration {
         let within = |span: &Span<'_>| {
             self.stalls.as_ref().map_or(Duration::ZERO, |stalls| stalls.within(&span.between))
@@ -151,6 +151,14 @@ impl<'a> Report<'a> {
             None => format!("no {name}"),
         }
     }
+}
+
+/// The latency in milliseconds that `share` of the requests do not exceed.
+fn latency(spans: &[Span<'_>], stalls: Option<&Stalls>, share: f64) -> Both {
+    let all: Vec<Sample> = spans.iter().flat_map(|span| span.samples).cloned().collect();
+    let held_up = |sample: &&Sample| stalls.is_some_and(|stalls| stalls.held_up(sample));
+    let own: Vec<Sample> = all.iter().filter(|sample| !held_up(sample)).cloned().collect();
+    Both { all: ms(percentile(&all, share)), own: ms(percentile(&own, share)) }
 }
 
 fn ms(duration: Duration) -> f64 {

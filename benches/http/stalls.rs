@@ -1,5 +1,6 @@
-//! Moments in which the machine itself stood still. On each processor a thread that runs before all others wakes
-//! twice a millisecond; when it wakes late, no program of this machine was the cause, and none could have answered.
+//! Moments in which a processor of the machine stood still. On each a thread that runs before all others wakes twice a
+//! millisecond; when it wakes late, the host had the processor or the kernel was busy, and no program ran there. The
+//! kernel may have been busy for a program, also for the server: only a trace tells (`docs/performance.md`).
 
 use std::{
     ops::Range,
