@@ -39,6 +39,8 @@ section! {
         entities_timeout_secs: u64 = 300,
         /// Time to send a request's headers, seconds.
         header_timeout_secs: u64 = 5,
+        /// Time that a connection may rest between requests, seconds: longer than clients and proxies keep theirs.
+        idle_timeout_secs: u64 = 120,
         /// Time to send a request's body, seconds.
         body_timeout_secs: u64 = 10,
         /// Time to answer, seconds.
@@ -85,6 +87,7 @@ impl ServerConfig {
         for (key, seconds) in [
             ("server.entities_timeout_secs", self.entities_timeout_secs),
             ("server.header_timeout_secs", self.header_timeout_secs),
+            ("server.idle_timeout_secs", self.idle_timeout_secs),
             ("server.body_timeout_secs", self.body_timeout_secs),
             ("server.request_timeout_secs", self.request_timeout_secs),
         ] {

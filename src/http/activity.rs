@@ -14,23 +14,30 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
+/// Nothing was heard since the last request began.
+const SILENT: u64 = 0;
+/// Something was heard, and nobody has asked since when.
+const HEARD: u64 = u64::MAX;
+
 /// The requests of one connection.
 #[derive(Debug)]
 pub(super) struct Activity {
     opened: Instant,
+    /// Requests that began, ever.
+    begun: AtomicUsize,
     running: AtomicUsize,
-    /// When the last request ended, milliseconds after `opened`, rounded up.
-    ended_ms: AtomicU64,
+    /// Since when a header is being sent: `SILENT`, `HEARD`, or milliseconds after `opened`.
+    heard: AtomicU64,
     speaks_http2: AtomicBool,
 }
 
 /// How long a connection may have no request under way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// Until a request's header is there: HTTP/1, and whoever has not shown what they speak.
-    pub(super) http1: Duration,
+    /// For the first request of a connection, and for each header that has begun.
+    pub(super) header: Duration,
     /// Between requests.
-    pub(super) http2: Duration,
+    pub(super) rest: Duration,
 }
 
 /// A request that is under way while this lives.
@@ -49,8 +56,9 @@ impl Activity {
     pub(super) fn new() -> Self {
         Self {
             opened: Instant::now(),
+            begun: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
-            ended_ms: AtomicU64::new(0),
+            heard: AtomicU64::new(SILENT),
             speaks_http2: AtomicBool::new(false),
         }
     }
@@ -65,24 +73,51 @@ impl Activity {
         self.speaks_http2.load(Ordering::SeqCst)
     }
 
+    /// Notes that the peer has sent something.
+    pub(super) fn heard(&self) {
+        if self.running.load(Ordering::Relaxed) == 0 && self.heard.load(Ordering::Relaxed) == SILENT {
+            self.heard.store(HEARD, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that more is wanted from the peer. If what was heard is a part of a header only, its time runs from here:
+    /// a header that comes in one piece costs no look at the clock.
+    pub(super) fn wants_more(&self) {
+        if self.heard.load(Ordering::Relaxed) == HEARD {
+            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(HEARD - 1);
+            self.heard.store(now.max(SILENT + 1), Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that a request has begun: its header is there.
     pub(super) fn begin(self: &Arc<Self>) -> Running {
+        self.heard.store(SILENT, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::SeqCst);
         Running(Arc::clone(self))
     }
 
-    /// Returns once nothing was under way for as long as `patience` allows.
-    pub(super) async fn quiet(&self, patience: Patience) {
+    /// Returns once nothing was under way for as long as `patience` allows, which is asked for again at each look. A
+    /// rest is seen to begin at one of these looks, so that requests need no clock; it may last longer by the time
+    /// between two.
+    pub(super) async fn quiet(&self, patience: impl Fn() -> Patience) {
+        let (mut begun, mut since) = (0, self.opened);
         loop {
-            let limit = if self.speaks_http2() { patience.http2 } else { patience.http1 };
-            let since = if self.running.load(Ordering::SeqCst) > 0 {
-                Instant::now()
-            } else {
-                self.opened + Duration::from_millis(self.ended_ms.load(Ordering::SeqCst))
+            let (Patience { header, rest }, now) = (patience(), Instant::now());
+            let seen = self.begun.load(Ordering::Relaxed);
+            if seen != begun || self.running.load(Ordering::SeqCst) > 0 {
+                (begun, since) = (seen, now);
+            }
+            let until = match self.heard.load(Ordering::Relaxed) {
+                _ if self.speaks_http2() => since + rest,
+                _ if begun == 0 => self.opened + header,
+                SILENT | HEARD => since + rest,
+                at => self.opened + Duration::from_millis(at) + header,
             };
-            if since + limit <= Instant::now() {
+            if until <= now {
                 return;
             }
-            sleep_until(since + limit).await;
+            sleep_until(until.min(now + header.min(rest))).await;
         }
     }
 }
@@ -95,8 +130,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let ended = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.ended_ms.store(ended.saturating_add(1), Ordering::SeqCst);
         self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -3,14 +3,18 @@
 //! | a peer that … | is closed after |
 //! |---|---|
 //! | connects and says nothing | `header_timeout` |
-//! | sends a header byte by byte, or keeps an HTTP/1 connection without a request | `header_timeout` |
+//! | sends a header byte by byte, the first or a later one | `header_timeout` |
 //! | sends a header that is too long, or too many | 431 at once |
 //! | does not take its answer | `write_timeout` |
-//! | keeps an HTTP/2 connection without a request | one to two `idle_timeout` |
+//! | keeps a connection without a request | `idle_timeout`, with HTTP/2 up to twice that |
+//! | keeps one so while at most one of `max_connections` is left | `header_timeout` |
 //!
 //! Time for a request's body and for its answer is the business of middleware. At `max_connections` no
 //! connection is accepted; new ones wait in the system's backlog, so a short peak costs a peer a delay
 //! and not an error. Plain HTTP/1.1 and HTTP/2 with prior knowledge; TLS ends in front of us.
+//!
+//! A client of HTTP/1 that uses a connection just when we close it gets no answer, and may not repeat a POST (RFC 9110
+//! §9.2.2). So the usual rest is longer than the 60 to 90 seconds that proxies and clients keep theirs.
 
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -29,7 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use super::{
-    activity::{Activity, Patience, Tracked},
+    activity::{Activity, Patience, Running, Tracked},
     timed::Timed,
     timers::Timers,
 };
@@ -47,11 +51,11 @@ const SMALLEST_BUFFER: usize = 8 * 1024;
 /// What a listener allows.
 #[derive(Debug, Clone)]
 pub struct ServerLimits {
-    /// Time to send a request's header; also how long an HTTP/1 connection is kept between requests.
+    /// Time to send a request's header; also how long a connection may rest while the last is being given out.
     pub header_timeout: Duration,
     /// Time in which a peer must take some bytes of its answer.
     pub write_timeout: Duration,
-    /// Time after which a connection without requests is closed.
+    /// Time that a connection may rest between requests.
     pub idle_timeout: Duration,
     /// Time that requests under way are given at shutdown.
     pub drain_timeout: Duration,
@@ -70,7 +74,7 @@ impl Default for ServerLimits {
         Self {
             header_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_mins(1),
+            idle_timeout: Duration::from_mins(2),
             drain_timeout: Duration::from_secs(20),
             max_connections: 10_000,
             max_headers: 100,
@@ -84,6 +88,7 @@ impl From<&ServerConfig> for ServerLimits {
     fn from(config: &ServerConfig) -> Self {
         Self {
             header_timeout: Duration::from_secs(config.header_timeout_secs),
+            idle_timeout: Duration::from_secs(config.idle_timeout_secs),
             drain_timeout: Duration::from_secs(config.drain_timeout_secs),
             max_connections: config.max_connections,
             ..Self::default()
@@ -96,6 +101,8 @@ struct Server {
     router: Router,
     builder: Builder<Streams>,
     limits: ServerLimits,
+    /// A permit for each connection that may still be accepted.
+    free: Arc<Semaphore>,
     shutdown: CancellationToken,
     /// Cancelled when the time to drain is over.
     cut: CancellationToken,
@@ -139,9 +146,10 @@ pub async fn serve(
     let builder = builder(streams, limits);
     let slots = u32::try_from(limits.max_connections).unwrap_or(u32::MAX).max(1);
     let free = Arc::new(Semaphore::new(slots as usize));
-    let server = Arc::new(Server { router, builder, limits: limits.clone(), shutdown, cut });
+    let server =
+        Arc::new(Server { router, builder, limits: limits.clone(), free: Arc::clone(&free), shutdown, cut });
 
-    let accepting = accept_all(&listener, &server, &free, tracker);
+    let accepting = accept_all(&listener, &server, tracker);
     server.shutdown.run_until_cancelled(accepting).await;
     drop(listener);
 
@@ -157,8 +165,8 @@ pub async fn serve(
 
 fn builder(streams: Streams, limits: &ServerLimits) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
-    // No time-out for a header: `Activity` knows when a request was last under way, and hyper would arm a timer for
-    // each. An answer in one piece costs less than a list of pieces.
+    // No time-out for a header: `Activity` knows when it began, and hyper would arm a timer for each. An answer in one
+    // piece costs less than a list of pieces.
     builder
         .http1()
         .writev(false)
@@ -174,14 +182,9 @@ fn builder(streams: Streams, limits: &ServerLimits) -> Builder<Streams> {
     builder
 }
 
-async fn accept_all(
-    listener: &TcpListener,
-    server: &Arc<Server>,
-    free: &Arc<Semaphore>,
-    tracker: &TaskTracker,
-) {
+async fn accept_all(listener: &TcpListener, server: &Arc<Server>, tracker: &TaskTracker) {
     // The slot first: without one, the connection stays in the backlog.
-    while let Ok(slot) = Arc::clone(free).acquire_owned().await {
+    while let Ok(slot) = Arc::clone(&server.free).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 tracker.spawn(Arc::clone(server).connection(stream, peer, slot));
@@ -210,7 +213,7 @@ impl Server {
         }
         let (activity, timers) = (Arc::new(Activity::new()), Timers::default());
         let service = service_fn(|request| {
-            answer(self.router.clone(), (Arc::clone(&activity), timers.clone()), peer, request)
+            answer(self.router.clone(), activity.begin(), timers.clone(), peer, request)
         });
         let io = TokioIo::new(Timed::new(stream, self.limits.write_timeout, Arc::clone(&activity)));
         let mut connection = pin!(self.builder.serve_connection(io, service));
@@ -238,22 +241,27 @@ impl Server {
 
     /// Waits for what ends a connection from our side.
     async fn ending(&self, activity: &Activity) -> Ending {
-        let ServerLimits { header_timeout, idle_timeout, .. } = self.limits;
+        let ServerLimits { header_timeout: header, idle_timeout: idle, .. } = self.limits;
+        let patience = || {
+            // Whoever accepts holds the last one.
+            let crowded = self.free.available_permits() == 0;
+            Patience { header, rest: if crowded { header.min(idle) } else { idle } }
+        };
         tokio::select! {
             () = self.cut.cancelled() => Ending::Cut,
             () = self.shutdown.cancelled() => Ending::Shutdown,
-            () = activity.quiet(Patience { http1: header_timeout, http2: idle_timeout }) => Ending::Quiet,
+            () = activity.quiet(patience) => Ending::Quiet,
         }
     }
 }
 
 async fn answer(
     router: Router,
-    (activity, timers): (Arc<Activity>, Timers),
+    running: Running,
+    timers: Timers,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
-    let running = activity.begin();
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(timers);

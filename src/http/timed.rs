@@ -1,6 +1,7 @@
-//! A socket that gives up on a peer that takes nothing, and sees which version of HTTP the peer speaks.
+//! A socket that gives up on a peer that takes nothing, and sees when a peer speaks and which version of HTTP.
 //!
-//! hyper has no limit for a peer that does not read its answer, and does not say which version it has found.
+//! hyper has no limit for a peer that does not read its answer, does not say which version it has found, and arms a
+//! timer for each header.
 
 use std::{
     io::{self, IoSlice},
@@ -33,8 +34,8 @@ pub(super) struct Timed<S> {
 }
 
 impl<S> Timed<S> {
-    /// `write_limit`: time in which the peer must take some bytes of what is written. `activity` is told when the
-    /// peer turns out to speak HTTP/2.
+    /// `write_limit`: time in which the peer must take some bytes of what is written. `activity` is told what is
+    /// heard.
     pub(super) fn new(stream: S, write_limit: Duration, activity: Arc<Activity>) -> Self {
         Self { stream, preface: Some(PREFACE), activity, write_limit, stalled: None }
     }
@@ -56,9 +57,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
+        this.activity.wants_more();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        let Some(preface) = this.preface else { return read };
         let new = buf.filled().get(before..).unwrap_or_default();
+        if !new.is_empty() {
+            this.activity.heard();
+        }
+        let Some(preface) = this.preface else { return read };
         // The last of the preface may come with what follows it.
         let part = new.get(..preface.len()).unwrap_or(new);
         this.preface = preface.strip_prefix(part).filter(|rest| !rest.is_empty());

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::ConnectInfo,
-    routing::get,
+    routing::{get, post},
 };
 use bailiwick::http::{ServerLimits, serve};
 use futures_util::{StreamExt, stream};
@@ -117,24 +117,40 @@ impl Client {
     }
 }
 
+/// The first header of a connection, and a later one.
 #[tokio::test]
 async fn a_header_sent_byte_by_byte_is_not_waited_for() {
     let server = server(ServerLimits { header_timeout: SHORT, ..limits() }, hello()).await;
-    let mut client = server.client().await;
-    let began = Instant::now();
-    let header = b"GET / HTTP/1.1\r\nX-Slow: ".iter().copied().chain(std::iter::repeat(b'a'));
-    for byte in header {
-        // Each byte is on time; the header is not.
-        if client.0.write_all(&[byte]).await.is_err() {
-            break;
+    for asked_before in [false, true] {
+        let mut client = server.client().await;
+        if asked_before {
+            client.get_hello().await;
         }
-        match timeout(Duration::from_millis(10), client.0.read_u8()).await {
-            Err(_) => assert!(began.elapsed() < PATIENCE, "it is waited for"),
-            Ok(Err(_)) => break,
-            Ok(Ok(byte)) => panic!("an answer to nothing: {byte}"),
+        let began = Instant::now();
+        let header = b"GET / HTTP/1.1\r\nX-Slow: ".iter().copied().chain(std::iter::repeat(b'a'));
+        for byte in header {
+            // Each byte is on time; the header is not.
+            if client.0.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            match timeout(Duration::from_millis(10), client.0.read_u8()).await {
+                Err(_) => assert!(began.elapsed() < PATIENCE, "it is waited for"),
+                Ok(Err(_)) => break,
+                Ok(Ok(byte)) => panic!("an answer to nothing: {byte}"),
+            }
         }
+        assert!(began.elapsed() >= SHORT);
     }
-    assert!(began.elapsed() >= SHORT);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_later_header_that_stops_half_way_is_not_waited_for() {
+    let server = server(ServerLimits { header_timeout: SHORT, ..limits() }, hello()).await;
+    let mut client = server.client().await;
+    client.get_hello().await;
+    client.send(b"GET / HT").await;
+    client.read_to_end().await;
     server.stop().await;
 }
 
@@ -154,11 +170,45 @@ async fn silent_peers_are_closed() {
 
 #[tokio::test]
 async fn a_connection_without_requests_is_closed() {
-    let server = server(ServerLimits { header_timeout: SHORT, ..limits() }, hello()).await;
+    let server = server(ServerLimits { idle_timeout: SHORT, ..limits() }, hello()).await;
     let mut client = server.client().await;
     client.get_hello().await;
     client.get_hello().await;
+    let began = Instant::now();
     assert!(client.read_to_end().await.is_empty());
+    assert!(began.elapsed() >= SHORT / 2);
+    server.stop().await;
+}
+
+/// Clients keep connections; one that we close while its next request is on its way gets no answer.
+#[tokio::test]
+async fn a_connection_rests_longer_than_a_header_may_take() {
+    let router = hello().route("/", post(async |body: String| body));
+    let server = server(ServerLimits { header_timeout: SHORT / 4, ..limits() }, router).await;
+    let mut client = server.client().await;
+    // A body in pieces is not the beginning of a header.
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await;
+    for piece in [&b"he"[..], b"ll", b"o"] {
+        assert!(timeout(SHORT / 2, client.0.read_u8()).await.is_err(), "it was cut");
+        client.send(piece).await;
+    }
+    client.read_until("hello").await;
+    for _ in 0..2 {
+        assert!(timeout(SHORT, client.0.read_u8()).await.is_err(), "it was cut");
+        client.get_hello().await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_at_rest_makes_room() {
+    let limits = ServerLimits { header_timeout: SHORT, max_connections: 2, ..limits() };
+    let server = server(limits, hello()).await;
+    let (mut one, mut two) = (server.client().await, server.client().await);
+    one.get_hello().await;
+    two.get_hello().await;
+    // The time that it waits is that of a header, not that of a rest.
+    server.client().await.get_hello().await;
     server.stop().await;
 }
 

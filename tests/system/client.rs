@@ -17,9 +17,6 @@ use ureq::{
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Longer than the server may take for anything.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// For how long a connection may rest and be used again. The server closes those that rest for five seconds
-/// (`server.header_timeout_secs`); a request sent in that moment has no answer.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// Talks to one listener.
 #[derive(Debug, Clone)]
@@ -63,7 +60,6 @@ impl Client {
             .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(PATIENCE))
-            .max_idle_age(IDLE)
             .build()
             .into();
         Self { url: url.to_owned(), agent }
@@ -135,9 +131,7 @@ impl Client {
         let request = Request::post(format!("{}{path}", self.url))
             .header("authorization", format!("Basic {proof}"))
             .header("content-type", "application/x-www-form-urlencoded");
-        // On a connection of its own: a kept one may be closed while this is on its way, and a POST is not repeated.
-        let agent = Self::new(&self.url).agent;
-        let mut response = agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        let mut response = self.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         let body = serde_json::from_str(&text).unwrap_or_default();
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), text, body }

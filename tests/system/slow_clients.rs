@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    client::{connect, head, read_to_end, write},
+    client::{connect, head, read_to_end, read_until, write},
     server::Installation,
     turn::Turn,
     wait,
@@ -19,8 +19,14 @@ const LIMIT: Duration = Duration::from_secs(15);
 fn t34_a_header_that_comes_byte_by_byte_is_not_waited_for() {
     let _turn = Turn::shared();
     let server = Installation::new(&[("server.header_timeout_secs", "1")]).start();
-    for opening in ["GET /.well-known/jwks.json HTTP/1.1\r\n", "PRI * HTTP/2.0", ""] {
+    let request = "GET /.well-known/jwks.json HTTP/1.1\r\n";
+    for (asked_before, opening) in [(false, request), (false, "PRI * HTTP/2.0"), (false, ""), (true, request)]
+    {
         let mut stream = connect(server.public.address());
+        if asked_before {
+            assert!(write(&mut stream, &format!("{request}host: localhost\r\n\r\n")));
+            read_until(&mut stream, "]}");
+        }
         stream.set_nonblocking(true).unwrap();
         let mut drops = opening.chars().chain("x-slow: ".chars()).chain(std::iter::repeat('a'));
         let began = Instant::now();
@@ -49,6 +55,21 @@ fn t34_a_header_that_comes_byte_by_byte_is_not_waited_for() {
         assert!(began.elapsed() >= Duration::from_millis(900), "closed before its time was over");
     }
     server.public.get("/.well-known/jwks.json").expect(200);
+}
+
+/// A gateway keeps its connections for longer than a header may take.
+#[test]
+fn t34_a_connection_that_was_asked_before_may_rest() {
+    let _turn = Turn::shared();
+    let server = Installation::new(&[("server.header_timeout_secs", "1")]).start();
+    let request = "GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut stream = connect(server.public.address());
+    assert!(write(&mut stream, request));
+    read_until(&mut stream, "]}");
+    // Closed for certain is one that never asked.
+    read_to_end(&mut connect(server.public.address()));
+    assert!(write(&mut stream, request));
+    assert!(read_until(&mut stream, "]}").starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
