@@ -6,7 +6,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     sync::{
         Arc,
         mpsc::{Receiver, channel},
@@ -17,13 +17,12 @@ use std::{
 use axum::{
     Router,
     body::{Body, to_bytes},
-    extract::ConnectInfo,
     http::{Request, header},
 };
 use bailiwick::{
     app::{App, Overrides},
     config::Config,
-    http::{AppState, routers},
+    http::{AppState, Arrival, routers},
     telemetry,
 };
 use tower::ServiceExt;
@@ -82,7 +81,7 @@ async fn post(router: &Router, peer: &str, trace: char, path: &str, body: &str) 
         .header("traceparent", traceparent)
         .body(Body::from(body.to_owned()))
         .unwrap();
-    request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
+    request.extensions_mut().insert(Arrival::from(peer.parse().unwrap()));
     let answer = router.clone().oneshot(request).await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.status());
     String::from_utf8(to_bytes(answer.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()

@@ -42,6 +42,18 @@ impl AuthnService {
             self.parts.metrics.caller_looked_up(CallerLookup::Hit);
             return Ok(self.seen(known, ip, now));
         }
+        // Boxed, so that the many who are remembered do not carry the room that this takes.
+        Box::pin(self.look_up(bearer, token, ip, now)).await
+    }
+
+    /// Who presents a token that this node does not remember.
+    async fn look_up(
+        &self,
+        bearer: &str,
+        token: Option<Digest32>,
+        ip: Option<IpAddr>,
+        now: Millis,
+    ) -> Result<Caller, AuthnError> {
         let dropped_keys = self.parts.tokens.dropped_keys(); // before the verification
         if let Some(token) = &token
             && let Some(known) = self.shared(token, now, dropped_keys).await

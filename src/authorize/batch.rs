@@ -52,7 +52,7 @@ impl AuthorizeService {
             let made = if group.members.len() > SMALL { self.aside(decide).await } else { decide() };
             for (place, made) in group.members.iter().copied().zip(made) {
                 let answer = match made {
-                    Ok((query, decided)) => Ok(self.finish(pinned, query, decided).await?),
+                    Ok((query, decided)) => Ok(self.finish(pinned, &query, decided).await?),
                     Err(error @ (AuthorizeError::Storage(_) | AuthorizeError::Entropy(_))) => {
                         return Err(error);
                     }

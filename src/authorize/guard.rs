@@ -23,12 +23,12 @@ use tracing::Level;
 
 use super::{
     AuthorizeError, AuthorizeService, Denial, Guarded, Permission, Pinned,
-    identity::{Made, Named},
+    identity::{IdentityEntities, Made, Named},
     service::Decided,
 };
 use crate::{
     base::{DecisionId, Digest32, TenantId},
-    policy::{EntityTable, Revision, StepUp, StoreName, Verdict},
+    policy::{EntityTable, Revision, ServerContext, StepUp, StoreName, Verdict},
     telemetry::metrics::Outcome,
 };
 
@@ -114,77 +114,116 @@ impl Grounds {
     }
 }
 
+/// One principal and one resource, on one snapshot: what is asked of them one action after the other.
+#[derive(Debug)]
+pub struct Guard<'a> {
+    service: &'a AuthorizeService,
+    tenant: TenantId,
+    principal: (&'a str, &'a str),
+    resource: (&'a str, &'a str),
+    server: &'a ServerContext<'a>,
+    pinned: Pinned,
+    identity: IdentityEntities,
+    /// `None` when no verdict of these is held.
+    grounds: Option<Grounds>,
+    /// When it was asked for, until the first action was.
+    asked_at: Option<Instant>,
+}
+
 impl AuthorizeService {
     /// Decides whether our own API may go on, by the `system` store.
     ///
     /// Errors: as [`AuthorizeService::pin`] and [`AuthorizeService::check`].
     /// Source: authorize.md §4.
     pub async fn guard(&self, tenant: TenantId, guarded: Guarded<'_>) -> Result<Permission, AuthorizeError> {
-        let pinned = self.pin(&SYSTEM).await?;
-        let started = Instant::now();
-        let said = self.guarded(tenant, &pinned, guarded).await;
-        let store = pinned.store().as_str();
-        let (allow, step_up) = match said {
-            Ok(Said { allow, candidates, step_up }) => {
-                self.metrics.decided(store, Outcome::of(allow), started.elapsed(), candidates);
-                (allow, step_up)
-            }
-            // What the schema does not provide for, such as an action for callers of another kind, nobody may.
-            Err(AuthorizeError::Query(problem)) => {
-                self.metrics.undecided(store);
-                tracing::debug!(action = guarded.action, %problem, "own api guarded: not provided for");
-                (false, None)
-            }
-            Err(error) => {
-                self.metrics.undecided(store);
-                return Err(error);
-            }
-        };
-        if allow && !tracing::enabled!(Level::DEBUG) {
-            return Ok(Permission::Allowed); // nobody is told its id
-        }
-        let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
-        tracing::debug!(
-            %decision_id, action = guarded.action, allow, policy_version = pinned.version().0,
-            "own api guarded",
-        );
-        Ok(if allow { Permission::Allowed } else { Permission::Denied(Denial { decision_id, step_up }) })
+        let Guarded { principal, action, resource, server } = guarded;
+        self.guarding(tenant, principal, resource, server).await?.may(action).await
     }
 
-    async fn guarded(
-        &self,
+    /// Everything that guards of one principal and one resource have in common.
+    ///
+    /// Errors: as [`AuthorizeService::guard`].
+    pub async fn guarding<'a>(
+        &'a self,
         tenant: TenantId,
-        pinned: &Pinned,
-        guarded: Guarded<'_>,
-    ) -> Result<Said, AuthorizeError> {
+        principal: (&'a str, &'a str),
+        resource: (&'a str, &'a str),
+        server: &'a ServerContext<'a>,
+    ) -> Result<Guard<'a>, AuthorizeError> {
+        let pinned = self.pin(&SYSTEM).await?;
+        let asked_at = Some(Instant::now());
         let snapshot = &pinned.snapshot;
-        let Guarded { principal, action, resource, server } = guarded;
         let named = Named::of([principal, resource], snapshot.identity());
-        let identity = self.identity.entities(snapshot, tenant, &named).await?;
+        let identity = self.identity.entities(snapshot, tenant, &named).await;
+        let identity = identity.inspect_err(|_| self.metrics.undecided(pinned.store().as_str()))?;
         let verifies = !self.sampling.is_off() || self.policies.live().is_distrusted(pinned.store());
         let grounds = (!verifies && !identity.are_mixed()).then(|| Grounds {
             policies: snapshot.digest(),
             entities: pinned.entities.as_ref().map(EntityTable::revision),
             principal: identity.one().cloned(),
         });
+        Ok(Guard { service: self, tenant, principal, resource, server, pinned, identity, grounds, asked_at })
+    }
+}
+
+impl Guard<'_> {
+    /// Decides whether the principal may do `action` to the resource.
+    ///
+    /// Errors: as [`AuthorizeService::guard`].
+    pub async fn may(&mut self, action: &'static str) -> Result<Permission, AuthorizeError> {
+        let started = self.asked_at.take().unwrap_or_else(Instant::now);
+        let said = self.said(action).await;
+        let (service, store) = (self.service, self.pinned.store().as_str());
+        let (allow, step_up) = match said {
+            Ok(Said { allow, candidates, step_up }) => {
+                service.metrics.decided(store, Outcome::of(allow), started.elapsed(), candidates);
+                (allow, step_up)
+            }
+            // What the schema does not provide for, such as an action for callers of another kind, nobody may.
+            Err(AuthorizeError::Query(problem)) => {
+                service.metrics.undecided(store);
+                tracing::debug!(action, %problem, "own api guarded: not provided for");
+                (false, None)
+            }
+            Err(error) => {
+                service.metrics.undecided(store);
+                return Err(error);
+            }
+        };
+        if allow && !tracing::enabled!(Level::DEBUG) {
+            return Ok(Permission::Allowed); // nobody is told its id
+        }
+        let decision_id = DecisionId::new(service.clock.now(), &*service.entropy)?;
+        let policy_version = self.pinned.version().0;
+        tracing::debug!(%decision_id, action, allow, policy_version, "own api guarded");
+        Ok(if allow { Permission::Allowed } else { Permission::Denied(Denial { decision_id, step_up }) })
+    }
+
+    async fn said(&self, action: &'static str) -> Result<Said, AuthorizeError> {
+        let Self { service, tenant, principal, resource, server, .. } = *self;
         let asking = Asking { tenant, action, known: server.known(), principal, resource };
-        if let Some(grounds) = &grounds
-            && let Some((held, said)) = self.guards.0.get(&asking)
+        if let Some(grounds) = &self.grounds
+            && let Some((held, said)) = service.guards.0.get(&asking)
             && held.are(grounds)
         {
             return Ok(said);
         }
+        let snapshot = &self.pinned.snapshot;
         let query = snapshot.query_named(principal, action, resource, server)?;
-        let Decided { verdict, walk, .. } = self.decide_once(pinned, &query, &identity, None, false)?;
+        let decided = service.decide_once(&self.pinned, &query, &self.identity, None, false)?;
+        let Decided { verdict, walk, .. } = decided;
         let verdict = match walk {
-            Some(walk) => self.settle(verdict, walk).await,
+            Some(walk) => Box::pin(service.settle(verdict, walk)).await,
             None => verdict,
         };
         let step_up = snapshot.step_up(&verdict).map(Arc::new);
         let Verdict { allow, candidates, .. } = verdict;
         let said = Said { allow, candidates, step_up };
-        if let Some(grounds) = grounds.filter(|_| !verdict.reads_context && verdict.errors.is_empty()) {
-            self.guards.0.insert(asking.held(), (grounds, said.clone()));
+        if let Some(grounds) = &self.grounds
+            && !verdict.reads_context
+            && verdict.errors.is_empty()
+        {
+            service.guards.0.insert(asking.held(), (grounds.clone(), said.clone()));
         }
         Ok(said)
     }

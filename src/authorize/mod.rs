@@ -28,7 +28,7 @@ mod verify;
 
 pub use error::AuthorizeError;
 pub use gate::PolicyGate;
-pub use guard::GuardMemo;
+pub use guard::{Guard, GuardMemo};
 pub use identity::IdentityCache;
 pub use model::{Answer, Ask, Denial, EntityRef, Guarded, Permission, Pinned};
 pub use service::AuthorizeService;

@@ -47,9 +47,9 @@ pub struct AuthorizeService {
 /// A verdict, and what is still to be done with it away from the threads that answer requests.
 pub(super) struct Decided {
     pub(super) verdict: Verdict,
-    pub(super) walk: Option<FullWalk>,
+    pub(super) walk: Option<Box<FullWalk>>,
     /// All that the explanation looks at.
-    slice: Option<EntitySlice<'static>>,
+    slice: Option<Box<EntitySlice<'static>>>,
 }
 
 impl AuthorizeService {
@@ -60,13 +60,17 @@ impl AuthorizeService {
         if let Some(snapshot) = self.policies.live().snapshot(store) {
             return Ok(Pinned { snapshot, entities: self.entities.table(store) });
         }
+        Err(Box::pin(self.not_active(store)).await)
+    }
+
+    /// Why a store cannot be asked.
+    async fn not_active(&self, store: &StoreName) -> AuthorizeError {
         match self.policies.exists(store).await {
             // A name that a caller made up is no label of a metric.
-            Ok(false) => Err(AuthorizeError::UnknownStore(store.to_string())),
+            Ok(false) => AuthorizeError::UnknownStore(store.to_string()),
             exists => {
                 self.metrics.undecided(store.as_str());
-                exists?;
-                Err(AuthorizeError::NoActiveVersion(store.to_string()))
+                exists.map_or_else(Into::into, |_| AuthorizeError::NoActiveVersion(store.to_string()))
             }
         }
     }
@@ -80,7 +84,7 @@ impl AuthorizeService {
         &self,
         tenant: TenantId,
         pinned: &Pinned,
-        ask: Ask<'_>,
+        ask: &Ask<'_>,
     ) -> Result<Answer, AuthorizeError> {
         let started = Instant::now();
         let answered = self.answer(tenant, pinned, ask).await;
@@ -92,36 +96,50 @@ impl AuthorizeService {
         &self,
         tenant: TenantId,
         pinned: &Pinned,
-        ask: Ask<'_>,
+        ask: &Ask<'_>,
     ) -> Result<Answer, AuthorizeError> {
         let snapshot = &pinned.snapshot;
         let query = snapshot.query(ask.parts(), ask.server)?;
         let named = Named::in_texts(ask.texts(), snapshot.identity());
         let identity = self.identity.entities(snapshot, tenant, &named).await?;
         let decided = self.decide_once(pinned, &query, &identity, ask.entities, ask.explain)?;
-        self.finish(pinned, query, decided).await
+        self.finish(pinned, &query, decided).await
     }
 
     /// Does what is still to be done with a verdict, and gives it its id.
     pub(super) async fn finish(
         &self,
         pinned: &Pinned,
-        query: Query,
+        query: &Query,
         decided: Decided,
     ) -> Result<Answer, AuthorizeError> {
         let decision_id = DecisionId::new(self.clock.now(), &*self.entropy)?;
+        let Decided { verdict, walk: None, slice: None } = decided else {
+            return Ok(Box::pin(self.finish_aside(pinned, query, decided, decision_id)).await);
+        };
+        Ok(Answer { decision_id, verdict, explanation: None })
+    }
+
+    /// As [`AuthorizeService::finish`], with what is done away from the threads that answer requests.
+    async fn finish_aside(
+        &self,
+        pinned: &Pinned,
+        query: &Query,
+        decided: Decided,
+        decision_id: DecisionId,
+    ) -> Answer {
         let Decided { mut verdict, walk, slice } = decided;
         if let Some(walk) = walk {
             verdict = self.settle(verdict, walk).await;
         }
         let explanation = if let Some(slice) = slice {
-            let (snapshot, verdict) = (Arc::clone(&pinned.snapshot), verdict.clone());
-            // It may look at every policy of the store: not on a thread that answers requests.
+            let (snapshot, query, verdict) = (Arc::clone(&pinned.snapshot), query.clone(), verdict.clone());
+            // It may look at every policy of the store.
             tokio::task::spawn_blocking(move || explain(&snapshot, &query, &slice, &verdict)).await.ok()
         } else {
             None
         };
-        Ok(Answer { decision_id, verdict, explanation })
+        Answer { decision_id, verdict, explanation }
     }
 
     /// One decision, without waiting for anything.
@@ -149,7 +167,7 @@ impl AuthorizeService {
         let snapshot = &pinned.snapshot;
         let verdict = decide(snapshot, query, slice);
         let walk = self.full_walk(snapshot, query, slice)?;
-        let slice = if explain { Some(slice.owned(snapshot, query)?) } else { None };
+        let slice = if explain { Some(Box::new(slice.owned(snapshot, query)?)) } else { None };
         Ok(Decided { verdict, walk, slice })
     }
 

@@ -77,13 +77,16 @@ impl AuthorizeService {
         snapshot: &Arc<Snapshot>,
         query: &Query,
         slice: &EntitySlice<'_>,
-    ) -> Result<Option<FullWalk>, QueryProblem> {
+    ) -> Result<Option<Box<FullWalk>>, QueryProblem> {
         let required = self.policies.live().is_distrusted(snapshot.store());
         if !self.sampling.is_due() && !required {
             return Ok(None);
         }
         match slice.owned(snapshot, query) {
-            Ok(slice) => Ok(Some(FullWalk { snapshot: Arc::clone(snapshot), query: query.clone(), slice })),
+            Ok(slice) => {
+                let (snapshot, query) = (Arc::clone(snapshot), query.clone());
+                Ok(Some(Box::new(FullWalk { snapshot, query, slice })))
+            }
             Err(problem) if required => Err(problem),
             Err(problem) => {
                 tracing::warn!(store = %snapshot.store(), %problem, "a decision is too large to be made twice");
@@ -94,7 +97,7 @@ impl AuthorizeService {
 
     /// The answer to give, from the decision by the index and the one over every policy, which is made now, off
     /// the threads that answer requests.
-    pub async fn settle(&self, fast: Verdict, walk: FullWalk) -> Verdict {
+    pub async fn settle(&self, fast: Verdict, walk: Box<FullWalk>) -> Verdict {
         let walked = tokio::task::spawn_blocking(move || (walk.decide(), walk.snapshot)).await;
         match walked {
             Ok((full, snapshot)) => self.settled(fast, full, &snapshot),

@@ -4,7 +4,7 @@
 //! `usr_019aa2c5b8f07d3c9f0b6f2f3c1d9e47`. Ids sort by the time they were made, are never
 //! sequential, and one kind cannot be passed for another.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sqlx::{Database, Decode, Encode, Type, encode::IsNull, error::BoxDynError};
@@ -67,6 +67,12 @@ macro_rules! id_type {
             #[must_use]
             pub fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
+            }
+
+            /// The stored form, to be shared.
+            #[must_use]
+            pub fn to_shared(&self) -> Arc<str> {
+                text($prefix, self.0, &mut [0; LENGTH]).into()
             }
 
             /// The bare UUID, for formats that want one.

@@ -139,8 +139,12 @@ impl ClientService {
         if let Some(fact) = self.facts.0.get(&(tenant, id)).filter(counts) {
             return Ok(fact);
         }
+        Box::pin(self.read_fact(tenant, id, now)).await // seldom: it has no room in the futures of all requests
+    }
+
+    async fn read_fact(&self, tenant: TenantId, id: ClientId, now: Millis) -> Result<Arc<Fact>, ClientError> {
         // INVARIANT: the stamp is taken before the read, so what a change overtook never counts.
-        let stamp = news.stamp(tenant, subject);
+        let stamp = self.parts.news.stamp(tenant, Subject::Client(id));
         let client = self.active(tenant, id).await?;
         let revoked = store::revoked_tokens(&mut &self.parts.db, tenant, id, now).await?;
         let revoked = revoked.into_iter().map(|(jti,)| jti).collect();

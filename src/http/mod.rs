@@ -7,6 +7,7 @@
 
 pub mod actions;
 mod activity;
+mod arrival;
 pub mod codes;
 mod cookies;
 mod errors;
@@ -22,6 +23,7 @@ mod state;
 mod timed;
 mod timers;
 
+pub use arrival::Arrival;
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use routes::{ALIASES, POST_REFRESH, Routers, routers};
 pub use serve::{ServerLimits, serve};

@@ -18,7 +18,7 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use hyper::{Request, Response, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
@@ -30,10 +30,11 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
+use tower::Service;
 
 use super::{
     activity::{Activity, Patience, Running, Tracked},
+    arrival::Arrival,
     timed::Timed,
     timers::Timers,
 };
@@ -133,7 +134,7 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
 
 /// Serves `router` on `listener` until `shutdown`; then accepts nothing more, closes idle connections,
 /// answers what is under way, and after `drain_timeout` drops the rest. Returns when no connection is
-/// left. Handlers find the peer as `ConnectInfo<SocketAddr>`. Connections run on `tracker`.
+/// left. Handlers find the peer in the request's [`Arrival`]. Connections run on `tracker`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -256,15 +257,14 @@ impl Server {
 }
 
 async fn answer(
-    router: Router,
+    mut router: Router,
     running: Running,
     timers: Timers,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    request.extensions_mut().insert(timers);
-    let response = router.oneshot(request).await?;
+    request.extensions_mut().insert(Arrival::from(peer).with(timers));
+    let response = router.call(request).await?; // a router is always ready
     Ok(response.map(|body| running.until_sent(body)))
 }

@@ -5,21 +5,35 @@
 //! kept wakes the connection once, for nothing, when no request has moved it on.
 
 use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::http::Extensions;
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::arrival::Arrival;
 
 /// Timers that a connection keeps at most: one for each limit that a request usually has, and some to spare.
 const KEPT: usize = 4;
 
 /// An armed timer, and the limit that it is for.
 type Armed = (Duration, Pin<Box<Sleep>>);
+
+pin_project! {
+    /// Work under a limit. A type of its own: an `async fn` would hold the work twice.
+    #[derive(Debug)]
+    pub(super) struct Within<F> {
+        #[pin]
+        work: F,
+        limit: Duration,
+        timers: Timers,
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
 
 /// The timers of a connection. A clone is the same timers.
 #[derive(Debug, Clone, Default)]
@@ -28,22 +42,12 @@ pub(super) struct Timers(Arc<Mutex<Vec<Armed>>>);
 impl Timers {
     /// Those of the connection that a request came by; new ones for a request that came by none.
     pub(super) fn of(extensions: &Extensions) -> Self {
-        extensions.get::<Self>().cloned().unwrap_or_default()
+        extensions.get::<Arrival>().map(|arrival| arrival.timers.clone()).unwrap_or_default()
     }
 
     /// What `work` comes to within `limit`; `None` when it took longer.
-    pub(super) async fn within<F: Future>(self, limit: Duration, work: F) -> Option<F::Output> {
-        let mut work = pin!(work);
-        let mut timer = None;
-        let done = poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => timer.get_or_insert_with(|| self.armed(limit)).as_mut().poll(cx).map(|()| None),
-        });
-        let done = done.await;
-        if let Some(timer) = timer.filter(|_| done.is_some()) {
-            self.keep(limit, timer);
-        }
-        done
+    pub(super) fn within<F>(self, limit: Duration, work: F) -> Within<F> {
+        Within { work, limit, timers: self, timer: None }
     }
 
     /// A timer that ends `limit` from now.
@@ -68,6 +72,22 @@ impl Timers {
         if kept.len() < KEPT {
             kept.push((limit, timer));
         }
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let this = self.project();
+        let Poll::Ready(done) = this.work.poll(cx) else {
+            let timer = this.timer.get_or_insert_with(|| this.timers.armed(*this.limit));
+            return timer.as_mut().poll(cx).map(|()| None);
+        };
+        if let Some(timer) = this.timer.take() {
+            this.timers.keep(*this.limit, timer);
+        }
+        Poll::Ready(Some(done))
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use axum::{
     Router,
     body::Body,
-    extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
+use bailiwick::http::Arrival;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -140,6 +140,6 @@ pub(crate) async fn unchecked(router: &Router, path: &str) -> Reply {
 /// A request as the listener passes it on: with the address of its peer.
 pub(crate) fn from_peer(mut request: Request<Body>, peer: &str) -> Request<Body> {
     let peer: IpAddr = peer.parse().unwrap();
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer, 40_000)));
+    request.extensions_mut().insert(Arrival::from(SocketAddr::new(peer, 40_000)));
     request
 }

@@ -8,12 +8,11 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, Bytes},
-    extract::ConnectInfo,
     routing::{get, post},
 };
-use bailiwick::http::{ServerLimits, serve};
+use bailiwick::http::{Arrival, ServerLimits, serve};
 use futures_util::{StreamExt, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -275,7 +274,7 @@ async fn above_the_cap_a_connection_waits_for_a_slot() {
 
 #[tokio::test]
 async fn handlers_see_the_peer() {
-    let peer = get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string());
+    let peer = get(async |Extension(arrival): Extension<Arrival>| arrival.peer().unwrap().to_string());
     let server = server(limits(), Router::new().route("/", peer)).await;
     let mut client = server.client().await;
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;

@@ -140,6 +140,11 @@ impl IdentityCache {
         if let Some(made) = self.made.get(&key).filter(|made| self.counts(made, tenant, subject)) {
             return Ok(made);
         }
+        Box::pin(self.make(snapshot, key)).await // seldom: it has no room in the futures of all requests
+    }
+
+    async fn make(&self, snapshot: &Snapshot, key: Key) -> Result<Arc<Made>, AuthorizeError> {
+        let (_, tenant, subject) = key;
         let types = snapshot.identity();
         let roles = self.facts.roles(tenant).await?;
         let known_tenant = self.facts.tenant(tenant).await?;

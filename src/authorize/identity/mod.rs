@@ -19,5 +19,5 @@ mod named;
 mod records;
 
 pub use cache::IdentityCache;
-pub(super) use cache::Made;
+pub(super) use cache::{IdentityEntities, Made};
 pub(super) use named::Named;

@@ -1,13 +1,9 @@
 //! Who is at the other end of the connection, as far as the network can tell.
 
-use std::{
-    convert::Infallible,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts},
+    extract::FromRequestParts,
     http::{
         HeaderMap, HeaderName, HeaderValue,
         header::{ORIGIN, USER_AGENT},
@@ -20,6 +16,7 @@ use crate::{
     authn::{UserCaller, proves_second_factor},
     base::Millis,
     http::{
+        arrival::Arrival,
         codes::Code,
         problem::{Problem, Result},
         state::AppState,
@@ -35,10 +32,6 @@ const MAX_HOPS: usize = 16;
 /// What browsers call themselves, and what they run on (User-Agent Client Hints).
 const BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
 const PLATFORM_HINT: HeaderName = HeaderName::from_static("sec-ch-ua-platform");
-
-/// The id of this request, put there by the outermost middleware.
-#[derive(Debug, Clone)]
-pub struct RequestTag(pub Arc<str>);
 
 /// The client of this request.
 #[derive(Debug, Clone, Default)]
@@ -131,14 +124,11 @@ impl FromRequestParts<AppState> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> std::result::Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let arrival = parts.extensions.get::<Arrival>();
+        let peer = arrival.and_then(Arrival::peer).map(|peer| peer.ip());
         Ok(Self {
             ip: peer.map(|peer| client_ip(peer, &parts.headers, &app.config.server.trusted_proxies)),
-            request_id: parts
-                .extensions
-                .get::<RequestTag>()
-                .map(|tag| Arc::clone(&tag.0))
-                .unwrap_or_default(),
+            request_id: arrival.map(|arrival| Arc::clone(&arrival.id)).unwrap_or_default(),
             user_agent: parts.headers.get(USER_AGENT).cloned(),
             brands: parts.headers.get(BRANDS).cloned(),
             platform_hint: parts.headers.get(PLATFORM_HINT).cloned(),

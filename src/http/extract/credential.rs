@@ -69,7 +69,9 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a He
 }
 
 fn text(value: &HeaderValue) -> Result<&str> {
-    value.to_str().map_err(|_| invalid())
+    // As `HeaderValue::to_str`, which looks at each byte by itself; tokens are long.
+    let ascii = Some(value.as_bytes()).filter(|bytes| bytes.is_ascii());
+    ascii.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or_else(invalid)
 }
 
 fn invalid() -> Problem {

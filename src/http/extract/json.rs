@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{
     Serialize,
@@ -113,6 +114,11 @@ impl LargeBody {
         &self.0
     }
 
+    /// The body as text, unless it is none. To be read as JSON: of bytes, every value is looked at for being UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
     /// What is wrong with the body, which is no `T`. Slow: it reads the body again, to name the field.
     pub fn problem<T: DeserializeOwned>(&self) -> Problem {
         problem_of::<T>(&self.0)
@@ -152,21 +158,32 @@ pub fn field<T: FromStr<Err: Display>>(pointer: &str, text: &str) -> Result<T> {
 /// The bytes of a JSON body.
 ///
 /// Errors: `unsupported_media_type`, and those of [`read_bytes`].
-pub(super) async fn read_json(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
-    if !is_json(request.headers()) {
-        return Err(Problem::new(Code::UnsupportedMediaType));
+pub(super) fn read_json(
+    request: Request,
+    app: &AppState,
+    limit: usize,
+) -> impl Future<Output = Result<Bytes>> + use<> {
+    let read = is_json(request.headers()).then(|| read_bytes(request, app, limit));
+    async {
+        match read {
+            Some(read) => read.await,
+            None => Err(Problem::new(Code::UnsupportedMediaType)),
+        }
     }
-    read_bytes(request, app, limit).await
 }
 
-/// The bytes of a body, under a limit and the deadline.
+/// The bytes of a body, under a limit and the deadline. Only the body is kept while it is read.
 ///
 /// Errors: `payload_too_large`, `request_timeout`, `malformed_json` when the connection broke.
-pub(super) async fn read_bytes(request: Request, app: &AppState, limit: usize) -> Result<Bytes> {
+pub(super) fn read_bytes(
+    request: Request,
+    app: &AppState,
+    limit: usize,
+) -> impl Future<Output = Result<Bytes>> + use<> {
     let deadline = Duration::from_secs(app.config.server.body_timeout_secs);
     let timers = Timers::of(request.extensions());
-    let read = timers.within(deadline, collect(request.into_body(), limit)).await;
-    read.unwrap_or_else(|| Err(Problem::new(Code::RequestTimeout)))
+    let read = timers.within(deadline, collect(Limited::new(request.into_body(), limit), limit));
+    read.map(|read| read.unwrap_or_else(|| Err(Problem::new(Code::RequestTimeout))))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -175,8 +192,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.split(';').next().is_some_and(|kind| kinds.iter().any(|it| kind.trim().eq_ignore_ascii_case(it)))
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes> {
-    let mut body = Limited::new(body, limit);
+async fn collect(mut body: Limited<Body>, limit: usize) -> Result<Bytes> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {

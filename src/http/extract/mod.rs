@@ -3,6 +3,7 @@
 //! Order in a signature: `app`, `permit`, path, query, body. [`Permit`] is the only way to learn who
 //! is calling, and it has asked the policy engine before the handler runs.
 
+mod checks;
 mod client;
 mod credential;
 mod delivery;
@@ -16,8 +17,9 @@ mod permit;
 mod query;
 mod service;
 
+pub use checks::Checks;
 pub(super) use client::is_trusted;
-pub use client::{Client, RequestTag, address};
+pub use client::{Client, address};
 pub use credential::X_API_KEY;
 pub use delivery::{Delivery, Mode, ModeQuery};
 pub use expected::{Expected, entity_tag};

@@ -7,18 +7,20 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use secrecy::SecretString;
 
 use super::{
+    checks::{Checks, ask, denied, is_issuing},
     client::Client,
     credential::{Credential, bearer, credential},
     path::parameter,
 };
 use crate::{
-    api_keys::{KeyUse, Scopes},
+    api_keys::KeyUse,
     audit::Actor,
     authn::{Caller, UserCaller},
     authorize::{Denial, EntityRef, Guarded, Permission},
     base::{Millis, TenantId},
     http::{
         actions::{Action, ResourceOf, UseApiKey},
+        arrival::Arrival,
         codes::Code,
         cookies::{self, cookie},
         problem::{Problem, Result},
@@ -75,6 +77,17 @@ pub struct OpenPermit<A> {
 }
 
 impl Authenticated {
+    /// Asks the engine whether the caller may do several things to `resource`, which [`Checks::may`] names. `server`:
+    /// [`Authenticated::server`].
+    pub async fn checks<'a>(
+        &'a self,
+        app: &'a AppState,
+        server: &'a ServerContext<'a>,
+        resource: (&'a str, &'a str),
+    ) -> Result<Checks<'a>> {
+        Checks::new(app, &self.caller, server, resource).await
+    }
+
     /// Asks the engine whether the caller may do `A` to `resource`, a type and an id.
     pub async fn may<A: Action>(&self, app: &AppState, resource: (&str, &str)) -> Result<()> {
         ask::<A>(app, &self.caller, &self.server(), resource).await
@@ -155,15 +168,16 @@ impl FromRequestParts<AppState> for Authenticated {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let caller = match credential(parts)? {
             Some(Credential::Bearer(token)) => app.authn.identify_from(Some(token), client.ip).await?,
-            Some(Credential::Key(key)) => {
-                Box::pin(holder_of(app, &client, key, parts.extensions.get::<Meter>())).await?
-            }
+            Some(Credential::Key(key)) => Box::pin(holder_of(app, &client, key, meter(parts))).await?,
             None => app.authn.identify_from(in_cookie(parts, app)?, client.ip).await?,
         };
-        if matches!(caller, Caller::Anonymous) {
-            return Err(Problem::new(Code::TokenMissing));
+        match &caller {
+            Caller::Anonymous => return Err(Problem::new(Code::TokenMissing)),
+            Caller::User(user) if user.is_vouched_for() && client.has_origin() => {
+                Box::pin(check_origin(app, &client, user)).await?;
+            }
+            Caller::User(_) | Caller::Key(_) | Caller::Service(_) => {}
         }
-        check_origin(app, &client, &caller).await?;
         Ok(Self { caller, client, at: app.clock.now() })
     }
 }
@@ -189,12 +203,6 @@ impl<A: Action> FromRequestParts<AppState> for UserPermit<A> {
         let Permit { client, action, .. } = caller.permit::<A>(app, resource).await?;
         Ok(Self { user, client, action })
     }
-}
-
-/// Whether an action gives out a credential. It is decided with what the lists of the caller's tenant say (R98), and
-/// what the policies do not allow of it is a `policy_violation` (R135).
-fn is_issuing(action: &str) -> bool {
-    matches!(action, "createApiKey" | "grantScope" | "rotateClientKey" | "openSession")
 }
 
 async fn resource_of<A: Action>(caller: &Caller, parts: &mut Parts, app: &AppState) -> Result<EntityRef> {
@@ -276,11 +284,8 @@ fn in_cookie<'p>(parts: &'p Parts, app: &AppState) -> Result<Option<&'p str>> {
 
 /// What a tenant's own server handed on to a page is for pages of one origin, and of those that are on the tenant's
 /// list now (R103, threat T46). A program that sends no origin is not a page.
-async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Result<()> {
-    let (Some(user), Some(origin)) = (caller.user(), client.origin()) else { return Ok(()) };
-    if !user.is_vouched_for() {
-        return Ok(());
-    }
+async fn check_origin(app: &AppState, client: &Client, user: &UserCaller) -> Result<()> {
+    let Some(origin) = client.origin() else { return Ok(()) };
     let is_bound = user.claims.origin.as_deref().is_none_or(|bound| bound == origin);
     let tenant = app.tenants.get(user.tenant_id).await?;
     let is_listed = tenant.is_some_and(|tenant| {
@@ -288,6 +293,10 @@ async fn check_origin(app: &AppState, client: &Client, caller: &Caller) -> Resul
         listed.is_empty() || listed.iter().any(|known| known.as_str() == origin)
     });
     if is_bound && is_listed { Ok(()) } else { Err(Problem::new(Code::OriginNotAllowed)) }
+}
+
+fn meter(parts: &Parts) -> Option<&Meter> {
+    parts.extensions.get::<Arrival>()?.meter.as_ref()
 }
 
 /// Who uses an API key. Its use is a decision, which is asked for when the key was not known a moment ago from
@@ -333,37 +342,4 @@ pub async fn refused_use(app: &AppState, client: &Client, used: &KeyUse) -> Resu
     }
     used.permitted();
     Ok(None)
-}
-
-async fn ask<A: Action>(
-    app: &AppState,
-    caller: &Caller,
-    server: &ServerContext<'_>,
-    resource: (&str, &str),
-) -> Result<()> {
-    // What a key or a token may be used for at most comes before what its holder may do.
-    let is_in_scope = match caller {
-        Caller::Key(key) => key.scopes.allow(A::NAME),
-        Caller::Service(service) => Scopes::read(&service.claims.scope).allow(A::NAME),
-        Caller::Anonymous | Caller::User(_) => true,
-    };
-    if !is_in_scope {
-        let said = format!("the scopes of the credential do not hold `{}`", A::NAME);
-        return Err(Problem::new(Code::InsufficientPermissions).detail(said));
-    }
-    let guarded = Guarded { principal: caller.entity(), action: A::NAME, resource, server };
-    let Permission::Denied(denial) = app.authorize.guard(caller.tenant(), guarded).await? else {
-        return Ok(());
-    };
-    let is_of_policies = matches!(caller, Caller::Anonymous) || is_issuing(A::NAME);
-    let code = if is_of_policies { Code::PolicyViolation } else { Code::InsufficientPermissions };
-    Err(denied(code, A::NAME, &denial))
-}
-
-fn denied(code: Code, action: &str, denial: &Denial) -> Problem {
-    let problem = match &denial.step_up {
-        Some(wanted) => Problem::step_up(wanted.acr.as_deref(), wanted.max_age_secs),
-        None => Problem::new(code),
-    };
-    problem.detail(format!("the policies do not allow `{action}` here")).decided_by(denial.decision_id)
 }

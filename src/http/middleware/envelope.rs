@@ -1,127 +1,96 @@
 //! The outermost layer: request id, problem bodies, and the one log line and the one count of a request.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use axum::{
-    extract::{ConnectInfo, Request},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
-use tower::{Layer, Service};
 
-use super::{headers, record::Record, stack::Answering};
+use tracing::instrument::Instrumented;
+
+use super::{headers, record::Record, stack::Audience};
 use crate::{
     base::RequestId,
-    http::{
-        extract::{RequestTag, is_trusted},
-        problem::Problem,
-        rate_limit::Meter,
-        state::AppState,
-    },
+    http::{arrival::Arrival, extract::is_trusted, problem::Problem, rate_limit::Meter, state::AppState},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What the envelope of a listener knows.
-#[derive(Debug, Clone)]
-pub(super) struct Listener {
-    pub(super) app: AppState,
+/// Wraps the requests of a listener: see the module.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    app: AppState,
     /// Whether context headers are not believed.
-    pub(super) is_public: bool,
-    /// Whether callers come by HTTPS.
-    pub(super) is_https: bool,
+    is_public: bool,
+    /// What every answer gets.
+    usual: HeaderMap,
 }
 
-/// Wraps requests: see the module.
-#[derive(Debug, Clone)]
-pub(super) struct Envelope<S> {
-    inner: S,
-    of: Arc<Listener>,
+/// A request that is under way.
+#[derive(Debug)]
+pub(super) struct Opened {
+    id: Arc<str>,
+    meter: Option<Meter>,
+    record: Record,
 }
 
-/// Puts a service into an [`Envelope`].
-#[derive(Debug, Clone)]
-pub(super) struct EnvelopeLayer(Arc<Listener>);
-
-impl EnvelopeLayer {
-    pub(super) fn new(of: Listener) -> Self {
-        Self(Arc::new(of))
+impl Opened {
+    /// Runs what answers the request, within its span.
+    pub(super) fn inside<F>(&self, answer: F) -> Instrumented<F> {
+        self.record.inside(answer)
     }
 }
 
-impl<S> Layer<S> for EnvelopeLayer {
-    type Service = Envelope<S>;
-
-    fn layer(&self, inner: S) -> Envelope<S> {
-        Envelope { inner, of: Arc::clone(&self.0) }
-    }
-}
-
-impl<S> Service<Request> for Envelope<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+impl Envelope {
+    pub(super) fn new(app: &AppState, audience: Audience) -> Self {
+        let mut usual = headers::secure(app.config.public_url().starts_with("https://"));
+        usual.insert(REQUEST_ID, HeaderValue::from_static("req_unknown")); // takes the place
+        Self { app: app.clone(), is_public: audience == Audience::Public, usual }
     }
 
-    fn call(&mut self, mut request: Request) -> Answering {
-        let of = Arc::clone(&self.of);
-        let trusted = is_from_trusted_peer(&of.app, &request);
-        let id = request_id(&of.app, &request, trusted);
-        request.extensions_mut().insert(RequestTag(Arc::clone(&id)));
-        if of.is_public {
+    /// Takes a request in.
+    pub(super) fn open(&self, request: &mut Request) -> Opened {
+        let peer = request.extensions().get::<Arrival>().and_then(Arrival::peer);
+        let trusted = peer.is_some_and(|peer| is_trusted(peer.ip(), &self.app.config.server.trusted_proxies));
+        let id = request_id(&self.app, request, trusted);
+        if self.is_public {
             headers::strip_context(request.headers_mut());
         }
         let meter = Meter::wanted(request.headers());
-        if let Some(meter) = &meter {
-            request.extensions_mut().insert(meter.clone());
-        }
-        let record = Record::begin(&request, &id);
+        let arrival = request.extensions_mut().get_or_insert_with(Arrival::default);
+        (arrival.id, arrival.meter) = (Arc::clone(&id), meter.clone());
+        let record = Record::begin(request, &id);
         #[cfg(feature = "otel")]
         if trusted {
             crate::telemetry::continue_trace(record.span(), request.headers());
         }
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let response = record.inside(answer).await?;
-            let mut response = finish(&of, response, record, &id);
-            if let Some(meter) = meter {
-                meter.write(response.headers_mut());
-            }
-            Ok(response)
-        })
+        Opened { id, meter, record }
     }
-}
 
-/// What every answer gets: its problem as a body, security headers, the request's id, its line and its count.
-fn finish(of: &Listener, mut response: Response, record: Record, id: &str) -> Response {
-    let problem = response.extensions_mut().remove::<Problem>();
-    if let Some(problem) = &problem {
-        let extra = std::mem::take(response.headers_mut());
-        response = problem.render(record.path(), id);
-        keep(response.headers_mut(), extra);
+    /// What every answer gets: its problem as a body, security headers, the request's id, its line and its count.
+    pub(super) fn close(&self, opened: Opened, mut response: Response) -> Response {
+        let Opened { id, meter, record } = opened;
+        let problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &problem {
+            let extra = std::mem::take(response.headers_mut());
+            response = problem.render(record.path(), &id);
+            keep(response.headers_mut(), extra);
+        }
+        // What an answer says itself takes the place of what is usual.
+        let own = std::mem::replace(response.headers_mut(), self.usual.clone());
+        let headers = response.headers_mut();
+        headers.extend(own);
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, value);
+        }
+        if let Some(meter) = meter {
+            meter.write(headers);
+        }
+        record.end(&self.app, response.status(), problem.as_ref());
+        response
     }
-    headers::secure(response.headers_mut(), of.is_https);
-    if let Ok(value) = HeaderValue::from_str(id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    record.end(&of.app, response.status(), problem.as_ref());
-    response
-}
-
-fn is_from_trusted_peer(app: &AppState, request: &Request) -> bool {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    peer.is_some_and(|peer| is_trusted(peer, &app.config.server.trusted_proxies))
 }
 
 /// A caller's own id is kept when a trusted proxy forwards it and it is harmless (R83).
@@ -130,7 +99,7 @@ fn request_id(app: &AppState, request: &Request, trusted: bool) -> Arc<str> {
     match sent {
         Some(id) if trusted && is_harmless(id) => id.into(),
         _ => RequestId::new(app.clock.now(), &*app.entropy)
-            .map_or_else(|_| "req_unknown".into(), |id| id.to_string().into()),
+            .map_or_else(|_| "req_unknown".into(), |id| id.to_shared()),
     }
 }
 

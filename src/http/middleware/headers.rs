@@ -26,9 +26,6 @@ const SECURE: [(HeaderName, HeaderValue); 6] = [
 /// Insists on HTTPS, for where that is how callers come.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
-/// Headers of an answer, at most: those above, its own, the request's id.
-const USUAL: usize = 13;
-
 /// Removes context headers in every spelling (T24).
 pub(super) fn strip_context(headers: &mut HeaderMap) {
     if headers.keys().any(is_context) {
@@ -39,15 +36,10 @@ pub(super) fn strip_context(headers: &mut HeaderMap) {
     }
 }
 
-/// Adds the security headers that an answer does not set itself.
-pub(super) fn secure(headers: &mut HeaderMap, is_https: bool) {
-    headers.reserve(USUAL);
-    for (name, value) in SECURE {
-        headers.entry(name).or_insert(value);
-    }
-    if is_https {
-        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(HTTPS_ONLY);
-    }
+/// The security headers.
+pub(super) fn secure(is_https: bool) -> HeaderMap {
+    let https_only = is_https.then_some((header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY));
+    SECURE.into_iter().chain(https_only).collect()
 }
 
 fn is_context(name: &HeaderName) -> bool {

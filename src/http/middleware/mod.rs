@@ -7,9 +7,8 @@
 //! 3. `guard`: a bug becomes a problem and the server lives on; an answer that takes too long is a problem
 //!    with `Retry-After`.
 //!
-//! Put on the router as one layer of plain services: a router boxes each layer that it is given, and copies it for
-//! every request. The body is read under its own
-//! limit and deadline by the `Json` extractors.
+//! Put on the router as one layer (`stack`): a router boxes each layer that it is given, and copies it for every
+//! request. The body is read under its own limit and deadline by the `Json` extractors.
 
 mod cross_origin;
 mod envelope;

@@ -13,7 +13,7 @@ use axum::{
     extract::{MatchedPath, Request},
     http::{Method, StatusCode, Uri},
 };
-use tracing::{Instrument, Span, debug, info, info_span, warn};
+use tracing::{Instrument, Span, debug, info, info_span, instrument::Instrumented, warn};
 
 use crate::{
     http::{problem::Problem, state::AppState},
@@ -59,7 +59,7 @@ impl Record {
     }
 
     /// Runs what answers the request, within its span.
-    pub(super) fn inside<F: Future>(&self, answer: F) -> impl Future<Output = F::Output> {
+    pub(super) fn inside<F>(&self, answer: F) -> Instrumented<F> {
         answer.instrument(self.span.clone())
     }
 

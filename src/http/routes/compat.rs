@@ -4,11 +4,9 @@
 //! its limits and its answer are the operation's own. Where older clients spell members in another way, the one
 //! handler here does (R60). None of this is in the OpenAPI document, which describes each operation once.
 
-use std::net::SocketAddr;
-
 use axum::{
     Router,
-    extract::{ConnectInfo, RawPathParams, Request},
+    extract::{RawPathParams, Request},
     http::{Extensions, Uri},
     response::Response,
     routing::{any, post},
@@ -19,8 +17,9 @@ use tower::ServiceExt;
 
 use crate::http::{
     actions::Refresh,
+    arrival::Arrival,
     codes::Code,
-    extract::{Json, OpenPermit, RequestTag},
+    extract::{Json, OpenPermit},
     problem::{Problem, Result},
     state::AppState,
 };
@@ -73,11 +72,8 @@ async fn forward(target: Router, of: &str, params: RawPathParams, request: Reque
     parts.uri = path.parse::<Uri>().map_err(|_| Problem::new(Code::NotFound))?;
     // What the router noted of the other path must not be taken for this one's.
     let noted = std::mem::replace(&mut parts.extensions, Extensions::new());
-    if let Some(peer) = noted.get::<ConnectInfo<SocketAddr>>() {
-        parts.extensions.insert(*peer);
-    }
-    if let Some(tag) = noted.get::<RequestTag>() {
-        parts.extensions.insert(tag.clone());
+    if let Some(arrival) = noted.get::<Arrival>() {
+        parts.extensions.insert(arrival.clone());
     }
     let Ok(response) = target.oneshot(Request::from_parts(parts, body)).await;
     Ok(response)

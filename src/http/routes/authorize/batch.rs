@@ -82,8 +82,8 @@ pub(super) async fn authorize_batch(
 ///
 /// Errors: a problem that names the field, or says how many items there may be.
 fn read<'a>(app: &AppState, body: &'a LargeBody) -> Result<(Fields<'a>, Vec<&'a RawValue>)> {
-    let batch = match serde_json::from_slice::<Batch<'a>>(body.bytes()) {
-        Ok(batch) if is_array(batch.entities) => batch,
+    let batch = match body.text().and_then(|text| serde_json::from_str::<Batch<'a>>(text).ok()) {
+        Some(batch) if is_array(batch.entities) => batch,
         _ => return Err(body.problem::<AuthorizeBatchRequest>()),
     };
     // What no item could use is the batch's own fault.

@@ -49,8 +49,8 @@ impl<'a> Question<'a> {
     ///
     /// Errors: a problem that names the field; found by reading the body a second time, as [`AuthorizeRequest`].
     pub(super) fn read(body: &'a LargeBody) -> Result<Self> {
-        match serde_json::from_slice::<Self>(body.bytes()) {
-            Ok(question) if is_array(question.entities) => Ok(question),
+        match body.text().and_then(|text| serde_json::from_str::<Self>(text).ok()) {
+            Some(question) if is_array(question.entities) => Ok(question),
             _ => Err(body.problem::<AuthorizeRequest>()),
         }
     }
