@@ -10,6 +10,8 @@ use crate::{
 
 /// Most users and keys that one question may name; what is over is unknown to it, as a stranger is.
 const MAX_USERS: usize = 64;
+/// Length of the prefix of an id.
+const PREFIX_LENGTH: usize = 3;
 /// Length of an id as text, after its prefix: underscore, 32 digits.
 const REST_LENGTH: usize = 33;
 
@@ -69,25 +71,11 @@ impl Named {
 
     /// Adds the users and roles of one text without escapes.
     fn in_plain(&mut self, text: &str, types: &IdentityTypes) {
-        if types.user.is_some() {
-            self.add_found(text, UserId::PREFIX, |id| id.parse().ok().map(Subject::User));
-        }
-        if types.api_key.is_some() {
-            self.add_found(text, ApiKeyId::PREFIX, |id| id.parse().ok().map(Subject::Key));
-        }
-        if types.service.is_some() {
-            self.add_found(text, ClientId::PREFIX, |id| id.parse().ok().map(Subject::Client));
+        for (at, _) in text.match_indices('_') {
+            let id = at.checked_sub(PREFIX_LENGTH).and_then(|start| text.get(start..at + REST_LENGTH));
+            self.add(id.and_then(|id| subject(id, types)));
         }
         self.roles |= types.role.as_deref().is_some_and(|role| text.contains(role));
-    }
-
-    /// Adds what `read` finds in a text wherever an id with this prefix may begin.
-    fn add_found(&mut self, text: &str, prefix: &str, read: impl Fn(&str) -> Option<Subject>) {
-        let mut rest = text;
-        while let Some(at) = rest.find(prefix) {
-            self.add(rest.get(at..at + prefix.len() + REST_LENGTH).and_then(&read));
-            rest = rest.get(at + prefix.len()..).unwrap_or_default();
-        }
     }
 
     /// The users and keys, each once.
@@ -119,6 +107,16 @@ impl Named {
         if let Some(id) = id.filter(|id| self.users.len() < MAX_USERS && !self.users.contains(id)) {
             self.users.push(id);
         }
+    }
+}
+
+/// Whose id this is, if it is one and its kind has a type.
+fn subject(id: &str, types: &IdentityTypes) -> Option<Subject> {
+    match id.get(..PREFIX_LENGTH)? {
+        UserId::PREFIX if types.user.is_some() => id.parse().ok().map(Subject::User),
+        ApiKeyId::PREFIX if types.api_key.is_some() => id.parse().ok().map(Subject::Key),
+        ClientId::PREFIX if types.service.is_some() => id.parse().ok().map(Subject::Client),
+        _ => None,
     }
 }
 
@@ -175,7 +173,7 @@ mod tests {
     #[test]
     fn keys_are_found_beside_users() {
         let key = ANN.replacen("usr", "key", 1);
-        assert_eq!(named(&[&format!(r#"["{key}","{ANN}","{key}"]"#)]).0, [ANN, &*key]);
+        assert_eq!(named(&[&format!(r#"["{key}","{ANN}","{key}"]"#)]).0, [&*key, ANN]);
     }
 
     #[test]

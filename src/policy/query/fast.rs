@@ -91,6 +91,9 @@ fn action<'n>(names: &'n Names, raw: &RawValue) -> Option<&'n NamedAction> {
 }
 
 fn reference(raw: &RawValue) -> Option<Reference<'_>> {
+    if let Some(reference) = Reference::compact(raw.get()) {
+        return Some(reference);
+    }
     let forms = References { text: true, escape: false };
     forms.deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok()
 }

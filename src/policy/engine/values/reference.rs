@@ -73,6 +73,16 @@ impl<'de> Reference<'de> {
         Some(Self { type_name: part(0..at)?, id: part(at + 3..end)? })
     }
 
+    /// The reference in a JSON text of the form `{"type":"T","id":"x"}`, when it is written so to the byte, as
+    /// programs write it. `json` is JSON, so what has no backslash in it has no escape, and no control character.
+    pub(in crate::policy) fn compact(json: &'de str) -> Option<Self> {
+        let (type_name, rest) = json.strip_prefix("{\"type\":\"")?.split_once('"')?;
+        let id = rest.strip_prefix(",\"id\":\"")?.strip_suffix("\"}")?;
+        let is_plain = |text: &str| !text.bytes().any(|byte| matches!(byte, b'"' | b'\\'));
+        (is_plain(type_name) && is_plain(id))
+            .then_some(Self { type_name: Cow::Borrowed(type_name), id: Cow::Borrowed(id) })
+    }
+
     /// Reads the members of a reference.
     ///
     /// Errors: anything unusual; what is left of the map is not read then.

@@ -2,7 +2,7 @@ use cedar_policy::{Context, EntityUid, Schema};
 use serde::de::DeserializeSeed;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Record, RecordShape, Shape};
+use super::{Record, RecordShape, Reference, References, Shape};
 use crate::policy::engine::cedar::Context as CoreContext;
 
 const SCHEMA: &str = r#"
@@ -217,4 +217,34 @@ fn text_that_is_odd_is_left_to_cedar() {
     assert!(by_shape(&given, r#"{"b":true,"l":9223372036854775808}"#).is_none());
     let deep = format!(r#"{{"b":true,"l":1,"ds":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(by_shape(&given, &deep).is_none());
+}
+
+/// The short way reads what the long way reads, or leaves it to that.
+#[test]
+fn a_reference_is_the_same_however_it_is_read() {
+    for (json, is_compact) in [
+        (r#"{"type":"User","id":"ann"}"#, true),
+        (r#"{"type":"N::T","id":""}"#, true),
+        ("{\"type\":\"User\",\"id\":\"\u{e9}, {x: '1'}\"}", true),
+        (r#"{"type": "User","id":"ann"}"#, false),
+        (r#"{"id":"ann","type":"User"}"#, false),
+        (r#"{"type":"User","id":"a\"n"}"#, false),
+        (r#"{"type":"User","id":"a\\"}"#, false),
+        (r#"{"type":"User","id":"a\u0000"}"#, false),
+        (r#"{"type":"Us\u0065r","id":"ann"}"#, false),
+        (r#"{"type":"User","id":"ann","x":"y"}"#, false),
+        (r#"{"type":"User","id":"ann","type":"Role"}"#, false),
+        (r#"{"type":"User","id":1}"#, false),
+        (r#"{"type":"User","id":{"type":"User","id":"ann"}}"#, false),
+        (r#"{"type":"User"}"#, false),
+        (r#""User::\"ann\"""#, false),
+    ] {
+        let parts = |reference: Reference<'_>| (reference.type_name.to_string(), reference.id.to_string());
+        serde_json::from_str::<Json>(json).unwrap();
+        let compact = Reference::compact(json).map(parts);
+        assert_eq!(compact.is_some(), is_compact, "{json}");
+        let forms = References { text: false, escape: false };
+        let long = forms.deserialize(&mut serde_json::Deserializer::from_str(json)).ok().map(parts);
+        assert!(compact.is_none() || compact == long, "{json}: {compact:?}, {long:?}");
+    }
 }
