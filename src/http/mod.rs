@@ -22,6 +22,7 @@ mod serve;
 mod state;
 mod timed;
 mod timers;
+mod unread;
 
 pub use arrival::Arrival;
 pub use problem::{FieldError, Problem, ProblemBody};

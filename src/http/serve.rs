@@ -9,9 +9,9 @@
 //! | keeps a connection without a request | `idle_timeout`, with HTTP/2 up to twice that |
 //! | keeps one so while at most one of `max_connections` is left | `header_timeout` |
 //!
-//! Time for a request's body and for its answer is the business of middleware. At `max_connections` no
-//! connection is accepted; new ones wait in the system's backlog, so a short peak costs a peer a delay
-//! and not an error. Plain HTTP/1.1 and HTTP/2 with prior knowledge; TLS ends in front of us.
+//! Time for a request's body and for its answer is the business of middleware; what a handler leaves of a body, of
+//! `unread`. At `max_connections` no connection is accepted; new ones wait in the system's backlog, so a short peak
+//! costs a peer a delay and not an error. Plain HTTP/1.1 and HTTP/2 with prior knowledge; TLS ends in front of us.
 //!
 //! A client of HTTP/1 that uses a connection just when we close it gets no answer, and may not repeat a POST (RFC 9110
 //! §9.2.2). So the usual rest is longer than the 60 to 90 seconds that proxies and clients keep theirs.
@@ -20,7 +20,13 @@ use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::D
 
 use axum::{Router, body::Body};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use hyper::{Request, Response, body::Incoming, rt::Executor, service::service_fn};
+use hyper::{
+    Request, Response, StatusCode, Version,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    rt::Executor,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -37,6 +43,7 @@ use super::{
     arrival::Arrival,
     timed::Timed,
     timers::Timers,
+    unread::Unread,
 };
 use crate::config::ServerConfig;
 
@@ -46,6 +53,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long its answer may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a body that nobody has read may take to come.
+const UNREAD_PATIENCE: Duration = Duration::from_secs(1);
 /// The smallest header buffer that hyper takes, bytes.
 const SMALLEST_BUFFER: usize = 8 * 1024;
 
@@ -212,9 +221,10 @@ impl Server {
             tracing::debug!(%error, %peer, "the connection ended before it began");
             return;
         }
-        let (activity, timers) = (Arc::new(Activity::new()), Timers::default());
-        let service = service_fn(|request| {
-            answer(self.router.clone(), activity.begin(), timers.clone(), peer, request)
+        let (activity, timers, unread) = (Arc::new(Activity::new()), Timers::default(), Unread::default());
+        let service = service_fn(|request: Request<Incoming>| {
+            let arrival = Arrival::from(peer).with(timers.clone());
+            answer(self.router.clone(), (activity.begin(), unread.clone()), arrival, request)
         });
         let io = TokioIo::new(Timed::new(stream, self.limits.write_timeout, Arc::clone(&activity)));
         let mut connection = pin!(self.builder.serve_connection(io, service));
@@ -258,13 +268,21 @@ impl Server {
 
 async fn answer(
     mut router: Router,
-    running: Running,
-    timers: Timers,
-    peer: SocketAddr,
+    (running, unread): (Running, Unread),
+    arrival: Arrival,
     request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Arrival::from(peer).with(timers));
-    let response = router.call(request).await?; // a router is always ready
+    // The streams of an HTTP/2 connection do not wait for each other's bodies.
+    let is_alone = request.version() < Version::HTTP_2;
+    let mut request =
+        request.map(|body| if is_alone { Body::new(unread.body(body)) } else { Body::new(body) });
+    request.extensions_mut().insert(arrival);
+    let mut response = router.call(request).await?; // a router is always ready
+    // After a body that was waited for in vain, no more is waited.
+    let is_late = response.status() == StatusCode::REQUEST_TIMEOUT;
+    let patience = if is_late { Duration::ZERO } else { UNREAD_PATIENCE };
+    if is_alone && !unread.takes_in(patience).await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     Ok(response.map(|body| running.until_sent(body)))
 }
