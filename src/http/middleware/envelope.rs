@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
-
 use tracing::instrument::Instrumented;
 
 use super::{headers, record::Record, stack::Audience};

@@ -29,8 +29,8 @@ const LOADS: [(Method, &str); 2] =
 /// An answer, a panic, or neither in time.
 type Caught = std::thread::Result<Result<Response, Infallible>>;
 
-/// An answer that is guarded.
-pub(super) type Guarded<F> =
+/// An answer under way that is one for certain.
+pub(super) type Settling<F> =
     Map<Within<CatchUnwind<AssertUnwindSafe<F>>>, fn(Option<Caught>) -> Result<Response, Infallible>>;
 
 /// Answers a bug with a problem, and ends a request that takes longer than `server.request_timeout_secs`; one
@@ -51,7 +51,7 @@ impl Guard {
     }
 
     /// What `inner` answers, if it does.
-    pub(super) fn answer<S>(self, inner: &mut S, request: Request) -> Guarded<S::Future>
+    pub(super) fn answer<S>(self, inner: &mut S, request: Request) -> Settling<S::Future>
     where
         S: Service<Request, Response = Response, Error = Infallible>,
     {

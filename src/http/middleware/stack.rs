@@ -16,7 +16,7 @@ use tracing::instrument::Instrumented;
 use super::{
     cross_origin::CrossOrigin,
     envelope::{Envelope, Opened},
-    guard::{Guard, Guarded},
+    guard::{Guard, Settling},
 };
 use crate::http::state::AppState;
 
@@ -88,7 +88,7 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Enclosed<Either<Guarded<S::Future>, Answering>>;
+    type Future = Enclosed<Either<Settling<S::Future>, Answering>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
